@@ -1,0 +1,122 @@
+//! What a request may reach, and the installation that it belongs to.
+
+use std::sync::Arc;
+
+use crate::access::Access;
+use crate::audit::Origin;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::{Passwords, Random, RootKeys};
+use crate::db::changes::Changes;
+use crate::db::{self, Connection, Db};
+use crate::grants::Terms;
+use crate::grants::client_names::ClientNames;
+use crate::grants::sign::{Signing, SigningError};
+use crate::net::{Net, NetSetupError};
+use crate::upstreams::Catalogue;
+
+/// Everything a request may reach; shared by all workers.
+pub struct App {
+    /// What the operator decided.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// The root keys.
+    pub keys: Arc<RootKeys>,
+    /// The hands that hash passwords.
+    pub passwords: Passwords,
+    /// The signing keys.
+    pub signing: Signing,
+    /// What this node remembers.
+    pub access: Access,
+    /// The servers behind us.
+    pub servers: Catalogue,
+    /// What clients call themselves.
+    pub client_names: ClientNames,
+    /// Changes that other nodes made.
+    pub changes: Changes,
+    /// The way out.
+    pub net: Net,
+}
+
+/// Why an installation cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The signing keys cannot be read or made.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// The way out cannot be set up.
+    #[error(transparent)]
+    Net(#[from] NetSetupError),
+}
+
+/// What an installation is opened with.
+pub struct Parts {
+    /// What the operator decided.
+    pub config: Config,
+    /// The database, migrated.
+    pub db: Db,
+    /// The root keys.
+    pub keys: Arc<RootKeys>,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl App {
+    /// Opens an installation: reads what is remembered, makes the signing keys that are missing, listens for changes.
+    pub async fn open(parts: Parts) -> Result<Self, OpenError> {
+        let Parts { config, db, keys, clock, random } = parts;
+        let signing = Signing::start(&db, &keys, config.tokens.access_token_algorithm, clock.now()).await?;
+        let net = Net::new(&config.outbound)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let app = Self {
+            changes: Changes::listen(&db, &random),
+            passwords: Passwords::new(cores, random.clone()),
+            access: Access::default(),
+            servers: Catalogue::default(),
+            client_names: ClientNames::default(),
+            config,
+            db,
+            clock,
+            random,
+            keys,
+            signing,
+            net,
+        };
+        app.access.reload_revocations(&app.db, app.clock.now()).await?;
+        app.servers.reload(&app.db).await?;
+        Ok(app)
+    }
+
+    /// The issuer identifier.
+    pub fn issuer(&self) -> &str {
+        self.config.server.public_url.issuer()
+    }
+
+    /// The absolute URL of one of our paths.
+    pub fn at(&self, path: &str) -> String {
+        self.config.server.public_url.at(path)
+    }
+
+    /// The terms on which tokens are given to a request that comes from there, now.
+    pub fn terms<'a>(&'a self, origin: &'a Origin) -> Terms<'a> {
+        let Self { keys, random, config, clock, .. } = self;
+        Terms { keys, random, lifetimes: &config.lifetimes, origin, now: clock.now() }
+    }
+
+    /// Runs a verb that may cut somebody off. On this node the cut holds before the answer goes out; the others hear of it.
+    pub async fn cut<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>) -> Result<T, db::Error> {
+        let outcome = self.db.write(verb).await?;
+        self.access.reload_revocations(&self.db, self.clock.now()).await?;
+        Ok(outcome)
+    }
+}

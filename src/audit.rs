@@ -1,0 +1,165 @@
+//! Everything worth remembering: who did what, when, from where.
+//!
+//! A change is recorded in its own transaction, so that one never exists without the other.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::db::Connection;
+use crate::schema::audit_events;
+use crate::types::{GrantId, UserId};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A person was added.
+    PersonAdded,
+    /// A person may no longer do anything.
+    PersonDisabled,
+    /// A person may do things again.
+    PersonEnabled,
+    /// A one-time set-up link was made.
+    SetUpLinkMade,
+    /// A person chose a password.
+    PasswordSet,
+    /// A person signed in.
+    SignedIn,
+    /// Somebody tried to.
+    SignInRefused,
+    /// A person signed out.
+    SignedOut,
+    /// A client registered itself (RFC 7591).
+    ClientRegistered,
+    /// A client metadata document was read for the first time, or had changed.
+    ClientAdopted,
+    /// A person allowed a client.
+    ConsentGiven,
+    /// A person refused a client.
+    ConsentDenied,
+    /// An authorization code bought tokens.
+    CodeRedeemed,
+    /// A code was presented with a wrong verifier or redirect URI.
+    CodeRefused,
+    /// A spent code was presented again; its grant was ended (RFC 6749 §4.1.2).
+    CodeReplayed,
+    /// A refresh token bought tokens.
+    Refreshed,
+    /// A refresh token was presented after its grace; its grant was ended.
+    RefreshReplayed,
+    /// A token was revoked by its client (RFC 7009).
+    TokenRevoked,
+    /// A grant was ended.
+    GrantEnded,
+    /// A new signing key took over.
+    SigningKeyRotated,
+    /// A caller left a note.
+    NoteLeft,
+}
+
+impl Event {
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PersonAdded => "person.added",
+            Self::PersonDisabled => "person.disabled",
+            Self::PersonEnabled => "person.enabled",
+            Self::SetUpLinkMade => "person.set_up_link_made",
+            Self::PasswordSet => "person.password_set",
+            Self::SignedIn => "session.signed_in",
+            Self::SignInRefused => "session.sign_in_refused",
+            Self::SignedOut => "session.signed_out",
+            Self::ClientRegistered => "client.registered",
+            Self::ClientAdopted => "client.adopted",
+            Self::ConsentGiven => "consent.given",
+            Self::ConsentDenied => "consent.denied",
+            Self::CodeRedeemed => "code.redeemed",
+            Self::CodeRefused => "code.refused",
+            Self::CodeReplayed => "code.replayed",
+            Self::Refreshed => "refresh.used",
+            Self::RefreshReplayed => "refresh.replayed",
+            Self::TokenRevoked => "token.revoked",
+            Self::GrantEnded => "grant.ended",
+            Self::SigningKeyRotated => "signing_key.rotated",
+            Self::NoteLeft => "note.left",
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's network address.
+    pub address: Option<String>,
+    /// The id by which the log knows the request.
+    pub request_id: Option<String>,
+}
+
+impl Origin {
+    /// The operator on the machine itself.
+    pub fn operator() -> Self {
+        Self { address: None, request_id: Some("command line".to_owned()) }
+    }
+}
+
+/// An event and what it concerns; never a secret.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    event: Event,
+    user: Option<UserId>,
+    client: Option<String>,
+    grant: Option<GrantId>,
+    detail: Value,
+}
+
+impl Entry {
+    /// An event that concerns nothing yet.
+    pub fn new(event: Event) -> Self {
+        Self { event, user: None, client: None, grant: None, detail: json!({}) }
+    }
+
+    /// Concerns this person.
+    pub fn user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Concerns this client.
+    pub fn client(mut self, client: &str) -> Self {
+        self.client = Some(client.to_owned());
+        self
+    }
+
+    /// Concerns this grant.
+    pub fn grant(mut self, grant: GrantId) -> Self {
+        self.grant = Some(grant);
+        self
+    }
+
+    /// Says more.
+    pub fn detail(mut self, detail: Value) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+/// Writes an event, in the transaction of what it tells of.
+pub async fn record(conn: &mut Connection, entry: Entry, origin: &Origin, now: DateTime<Utc>) -> QueryResult<()> {
+    diesel::insert_into(audit_events::table)
+        .values((
+            audit_events::id.eq(Uuid::now_v7()),
+            audit_events::at.eq(now),
+            audit_events::event.eq(entry.event.name()),
+            audit_events::user_id.eq(entry.user),
+            audit_events::client_id.eq(entry.client),
+            audit_events::grant_id.eq(entry.grant),
+            audit_events::address.eq(&origin.address),
+            audit_events::request_id.eq(&origin.request_id),
+            audit_events::detail.eq(entry.detail),
+        ))
+        .execute(conn)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,103 @@
+//! FACE · the operator: server and administrator's tool in one program.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::Config;
+
+mod config;
+mod first_administrator;
+mod installation;
+mod key;
+mod migrate;
+mod outcome;
+mod serve;
+mod user;
+
+use outcome::{Failure, Report};
+
+/// The front gate for MCP: authorization server, guarded MCP endpoint and keys office in one program.
+///
+/// Without a command it serves. Settings come from PORTCULLIS_* variables and from portcullis.toml; `portcullis config` lists
+/// them with where each came from. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, max_term_width = 100)]
+struct Cli {
+    /// Read settings from this file instead of portcullis.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP until stopped (what happens without a command)
+    Serve,
+    /// Bring the database schema up to date
+    Migrate(migrate::Migrate),
+    /// Print the effective settings and where each came from
+    Config(config::PrintConfig),
+    /// Add a person
+    UserCreateHuman(user::CreateHuman),
+    /// List and rotate the keys that sign tokens
+    #[command(subcommand)]
+    Key(key::Key),
+}
+
+/// The grammar of the command line, for whoever describes or checks one.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Does what the arguments say.
+pub fn main() -> ExitCode {
+    // Two libraries bring a TLS provider of their own; this is the one that all use.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let json = cli.json;
+    match run(cli) {
+        Ok(report) => report.print(json),
+        Err(failure) => failure.print(),
+    }
+}
+
+fn run(cli: Cli) -> Result<Report, Failure> {
+    let loaded = Config::from_environment(cli.config.as_deref()).map_err(Failure::usage)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(&loaded, cli.json),
+        Command::Migrate(verb) => verb.run(loaded.config),
+        Command::Config(verb) => Ok(verb.run(&loaded)),
+        Command::UserCreateHuman(verb) => verb.run(loaded.config),
+        Command::Key(verb) => verb.run(loaded.config),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_go_before_or_after_the_verb() {
+        for line in ["portcullis --json config", "portcullis config --json"] {
+            assert!(Cli::try_parse_from(line.split(' ')).unwrap().json, "{line}");
+        }
+        assert!(Cli::try_parse_from(["portcullis"]).unwrap().command.is_none());
+    }
+}

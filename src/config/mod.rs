@@ -1,0 +1,180 @@
+//! Configuration: environment variables and an optional `portcullis.toml`, resolved once into plain structs.
+//!
+//! Nothing else reads settings from the environment; `PATH` alone is looked at where PostgreSQL's programs are found.
+//! [`Config`] holds what the program will do; where each setting came from is kept beside it, in [`Loaded`], for
+//! `portcullis config`. The settings themselves are one table, [`SETTINGS`].
+
+mod error;
+mod load;
+mod setting;
+mod value;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+pub use error::ConfigError;
+pub use load::{ConfigFile, Effective, Loaded, Source};
+pub use setting::{SETTINGS, Setting};
+
+use crate::types::{Algorithm, PublicUrl};
+
+/// Everything an operator can decide.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where we listen and what we are called.
+    pub server: ServerConfig,
+    /// Which PostgreSQL we use.
+    pub database: DatabaseConfig,
+    /// `PORTCULLIS_SECRET_KEY`; unset with the embedded database, which generates one.
+    pub secret_key: Option<SecretString>,
+    /// The first administrator.
+    pub admin: AdminConfig,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// How tokens are signed.
+    pub tokens: TokenConfig,
+    /// How we go out to URLs that others gave us.
+    pub outbound: OutboundConfig,
+    /// What we write to standard error.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "a constant, and a test reads it")]
+        let public_url = "http://localhost:8080".parse().expect("a URL");
+        Self {
+            server: ServerConfig {
+                bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                public_url,
+                allowed_origins: Vec::new(),
+                trusted_proxies: Vec::new(),
+                workers: None,
+            },
+            database: DatabaseConfig {
+                url: None,
+                direct_url: None,
+                pool: 16,
+                data_dir: PathBuf::from("./data"),
+                postgres_bin: None,
+            },
+            secret_key: None,
+            admin: AdminConfig { username: "admin".to_owned(), password: None },
+            lifetimes: Lifetimes::default(),
+            tokens: TokenConfig { access_token_algorithm: Algorithm::Es256 },
+            outbound: OutboundConfig::default(),
+            log: LogConfig { filter: "info".to_owned(), json: false },
+        }
+    }
+}
+
+/// Where we listen and what we are called.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// `PORTCULLIS_BIND`, default `127.0.0.1:8080`.
+    pub bind: SocketAddr,
+    /// `PORTCULLIS_PUBLIC_URL`, default `http://localhost:8080`.
+    pub public_url: PublicUrl,
+    /// `PORTCULLIS_ALLOWED_ORIGINS`: origins besides our own and loopback from which a browser may use MCP.
+    pub allowed_origins: Vec<String>,
+    /// `PORTCULLIS_TRUSTED_PROXIES`: networks whose `X-Forwarded-For` counts, for the client's address alone.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `PORTCULLIS_WORKERS`: HTTP worker threads; unset means one for each core.
+    pub workers: Option<usize>,
+}
+
+/// Which PostgreSQL we use.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// `DATABASE_URL`; unset means the embedded default under `data_dir`.
+    pub url: Option<SecretString>,
+    /// `PORTCULLIS_DATABASE_DIRECT_URL`: past a pooler, for LISTEN, jobs and migrations; default the same as `url`.
+    pub direct_url: Option<SecretString>,
+    /// `PORTCULLIS_DATABASE_POOL`: connections kept, default 16.
+    pub pool: usize,
+    /// `PORTCULLIS_DATA_DIR`, default `./data`: embedded database and generated secrets.
+    pub data_dir: PathBuf,
+    /// `PORTCULLIS_POSTGRES_BIN`: the directory with `postgres` and `initdb`, when they are not where we look.
+    pub postgres_bin: Option<PathBuf>,
+}
+
+/// The first administrator.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// `PORTCULLIS_ADMIN_USERNAME`, default `admin`.
+    pub username: String,
+    /// `PORTCULLIS_ADMIN_PASSWORD`; unset means that a one-time set-up link is printed.
+    pub password: Option<SecretString>,
+}
+
+/// How long things live. One home for all durations, each with its reason.
+#[derive(Clone, Debug)]
+pub struct Lifetimes {
+    /// An authorization code: long enough for a redirect (ASVS 10.4.3, level 3: a minute).
+    pub code: TimeDelta,
+    /// An access token: an hour, as clients expect; a cut reaches every node in two seconds all the same.
+    pub access_token: TimeDelta,
+    /// An unused refresh token: a month away from the keyboard does not disconnect anyone.
+    pub refresh_idle: TimeDelta,
+    /// A grant, whatever its refresh tokens do: people confirm once a year what programs may do in their name.
+    pub grant: TimeDelta,
+    /// In which parallel presenters of one refresh token all get its successor: agents refresh in bursts of a minute.
+    pub refresh_grace: TimeDelta,
+    /// An idle browser session.
+    pub session_idle: TimeDelta,
+    /// A browser session, whatever happens.
+    pub session: TimeDelta,
+    /// A consent page waiting for its answer.
+    pub pending_request: TimeDelta,
+    /// A one-time set-up link.
+    pub setup_link: TimeDelta,
+    /// How long a new key's predecessor stays published beyond the last token it signed.
+    pub key_overlap: TimeDelta,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            code: TimeDelta::seconds(60),
+            access_token: TimeDelta::hours(1),
+            refresh_idle: TimeDelta::days(30),
+            grant: TimeDelta::days(365),
+            refresh_grace: TimeDelta::seconds(120),
+            session_idle: TimeDelta::days(7),
+            session: TimeDelta::days(30),
+            pending_request: TimeDelta::minutes(30),
+            setup_link: TimeDelta::hours(24),
+            key_overlap: TimeDelta::hours(1),
+        }
+    }
+}
+
+/// How tokens are signed.
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// `PORTCULLIS_ACCESS_TOKEN_ALGORITHM`: `ES256` (default), `RS256` or `EdDSA`.
+    pub access_token_algorithm: Algorithm,
+}
+
+/// How we go out to URLs that others gave us.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundConfig {
+    /// `PORTCULLIS_ALLOW_LOOPBACK_CLIENTS`: fetch client metadata documents from loopback too (the draft's exception for
+    /// servers that are on loopback themselves). Off by default.
+    pub allow_loopback_clients: bool,
+    /// `PORTCULLIS_EXTRA_CA_FILE`: PEM certificates to trust besides the system's.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// What we write to standard error.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// `PORTCULLIS_LOG`, default `info`.
+    pub filter: String,
+    /// `PORTCULLIS_LOG_FORMAT=json` for machines.
+    pub json: bool,
+}

@@ -1,0 +1,12 @@
+//! Secrets: how they are drawn, hashed, sealed and signed.
+
+pub mod jwt;
+pub mod password;
+mod random;
+mod root_keys;
+mod token;
+
+pub use password::{Busy, PasswordHash, Passwords, Verdict};
+pub use random::Random;
+pub use root_keys::{KeyVersion, Label, RootKeys, RootKeysError, Unsealable};
+pub use token::{HashedToken, PlainToken, TokenKind};

@@ -1,0 +1,186 @@
+//! Opaque tokens: drawn at random, recognisable by their prefix, told from a typo by their checksum, stored as a hash.
+
+use std::fmt;
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Binary;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use super::Random;
+
+/// What an opaque token is for. Each kind has its prefix, so one is never taken for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// An authorization code.
+    Code,
+    /// A refresh token.
+    Refresh,
+    /// A browser session's cookie.
+    Session,
+    /// A one-time set-up link.
+    Setup,
+    /// A client secret.
+    ClientSecret,
+}
+
+impl TokenKind {
+    /// The letters in front of every token of this kind.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Code => "pclc_",
+            Self::Refresh => "pclr_",
+            Self::Session => "pcls_",
+            Self::Setup => "pclu_",
+            Self::ClientSecret => "pclx_",
+        }
+    }
+}
+
+/// A secret in the clear, on its way to or from its holder. It cannot be printed or stored, and is wiped when dropped.
+#[derive(Clone)]
+pub struct PlainToken(String);
+
+/// Base62 digits in 32 bytes.
+const BODY: usize = 43;
+/// Base62 digits in a 32-bit checksum.
+const CHECKSUM: usize = 6;
+
+impl PlainToken {
+    /// A fresh token of 256 random bits.
+    pub fn fresh(kind: TokenKind, random: &Random) -> Self {
+        Self::from_bytes(kind, &random.bytes::<32>())
+    }
+
+    /// The token that these 256 secret bits make.
+    pub fn from_bytes(kind: TokenKind, bytes: &[u8; 32]) -> Self {
+        let body = base62::<BODY>(bytes);
+        Self(format!("{}{body}{}", kind.prefix(), checksum(kind, &body)))
+    }
+
+    /// A presented text, if it could be a token of this kind: right prefix, length and checksum.
+    ///
+    /// Truncated, padded, case-flipped or mistyped tokens end here, before any query.
+    pub fn parse(kind: TokenKind, text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(kind.prefix())?;
+        if digits.len() != BODY + CHECKSUM || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let (body, sum) = digits.split_at(BODY);
+        (checksum(kind, body) == sum).then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself, for its holder's eyes.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for PlainToken {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for PlainToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlainToken(…)")
+    }
+}
+
+fn checksum(kind: TokenKind, body: &str) -> String {
+    let digest = Sha256::new().chain_update(kind.prefix()).chain_update(body).finalize();
+    base62::<CHECKSUM>(&digest[..4])
+}
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The big-endian number in `bytes` as `N` base62 digits, leading zeros kept.
+fn base62<const N: usize>(bytes: &[u8]) -> String {
+    let mut number = bytes.to_vec();
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        let mut remainder = 0_u32;
+        for byte in &mut number {
+            let value = remainder * 256 + u32::from(*byte);
+            *byte = u8::try_from(value / 62).unwrap_or_default();
+            remainder = value % 62;
+        }
+        *digit = DIGITS.get(remainder as usize).copied().unwrap_or(b'0');
+    }
+    number.zeroize();
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+/// A keyed SHA-256 of a token: the only form of it the database ever sees. Made by [`RootKeys`](super::RootKeys).
+#[derive(Clone, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Binary)]
+pub struct HashedToken(pub(super) [u8; 32]);
+
+impl HashedToken {
+    /// Equality in constant time.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for HashedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashedToken(…)")
+    }
+}
+
+impl ToSql<Binary, Pg> for HashedToken {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        <[u8] as ToSql<Binary, Pg>>::to_sql(self.0.as_slice(), &mut out.reborrow())
+    }
+}
+
+impl FromSql<Binary, Pg> for HashedToken {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let bytes = <Vec<u8> as FromSql<Binary, Pg>>::from_sql(value)?;
+        Ok(Self(bytes.try_into().map_err(|_| "a hash has 32 bytes")?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_truncated_or_padded_token_is_none_before_any_query() {
+        let token = PlainToken::fresh(TokenKind::Refresh, &Random::seeded(1));
+        let text = token.reveal();
+        assert!(PlainToken::parse(TokenKind::Refresh, text).is_some());
+        assert!(PlainToken::parse(TokenKind::Code, text).is_none(), "another kind");
+        let flipped = text.replace(|c: char| c.is_ascii_lowercase(), "x");
+        for bad in [&text[..text.len() - 1], &format!("{text} "), &format!("{text}0"), &flipped, ""] {
+            assert!(PlainToken::parse(TokenKind::Refresh, bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn base62_keeps_every_bit() {
+        assert_eq!(base62::<3>(&[0]), "000");
+        assert_eq!(base62::<3>(&[1, 0]), "048");
+        assert_eq!(base62::<BODY>(&[0xff; 32]).len(), BODY);
+        assert_ne!(
+            base62::<BODY>(&[0xff; 32]),
+            base62::<BODY>(&{
+                let mut b = [0xff; 32];
+                b[0] = 0xfe;
+                b
+            })
+        );
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let token = PlainToken::fresh(TokenKind::Session, &Random::seeded(2));
+        assert!(!format!("{token:?}").contains(token.reveal()));
+    }
+}

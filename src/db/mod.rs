@@ -1,0 +1,136 @@
+//! The database: one pool, short reads, and transactions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use diesel::QueryResult;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{AnsiTransactionManager as Transactions, AsyncPgConnection, TransactionManager};
+use futures_util::FutureExt;
+use secrecy::{ExposeSecret, SecretString};
+
+use connect::{ConnectError, Connector};
+
+pub mod changes;
+pub mod connect;
+pub mod embedded;
+pub mod installation;
+pub mod lock;
+pub mod migrations;
+pub mod pooler;
+pub mod tls;
+
+/// A connection, inside or outside a transaction.
+pub type Connection = AsyncPgConnection;
+
+/// A handle on the database; cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<AsyncPgConnection>,
+    pooled: Arc<Connector>,
+    direct: Arc<Connector>,
+}
+
+/// Why the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection could be had in time.
+    #[error("no database connection: {0}")]
+    Unavailable(String),
+    /// The URL or its certificates cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A statement failed.
+    #[error(transparent)]
+    Query(#[from] diesel::result::Error),
+}
+
+impl Error {
+    /// True when the same request may well succeed in a moment: nothing is wrong with it.
+    pub fn is_passing(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error as Query};
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Query(Query::DatabaseError(kind, what)) => match kind {
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UnableToSendCommand => true,
+                // 57P01, 57P02 and 40P01 (a server that stops or lost a process, a deadlock): only their words reach us.
+                DatabaseErrorKind::Unknown => ["terminating connection", "deadlock detected"]
+                    .iter()
+                    .any(|words| what.message().starts_with(words)),
+                _ => false,
+            },
+            Self::Query(Query::BrokenTransactionManager) => true,
+            Self::Connect(_) | Self::Query(_) => false,
+        }
+    }
+}
+
+/// How long a request waits for a connection before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// A pool of `size` connections to `url`; none is opened yet. `direct_url` reaches PostgreSQL past any pooler.
+    pub fn new(url: &SecretString, direct_url: &SecretString, size: usize) -> Result<Self, Error> {
+        let (pooled, direct) = (Connector::new(url)?, Arc::new(Connector::new(direct_url)?));
+        let pooled = Arc::new(pooled);
+        let mut manager = ManagerConfig::default();
+        let for_pool = pooled.clone();
+        manager.custom_setup = Box::new(move |_url| {
+            let connector = for_pool.clone();
+            async move { connector.establish().await }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), manager);
+        let pool =
+            Pool::builder(manager).max_size(size).build().map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self { pool, pooled, direct })
+    }
+
+    /// A connection for single statements.
+    pub async fn read(&self) -> Result<Object<AsyncPgConnection>, Error> {
+        let connection = tokio::time::timeout(PATIENCE, self.pool.get()).await;
+        connection
+            .map_err(|_| Error::Unavailable("all are busy".to_owned()))?
+            .map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    /// Runs a verb in one transaction: all of it, or nothing when it answers `Err`.
+    ///
+    /// A request that is dropped half-way leaves its transaction open; the pool throws such a connection away.
+    pub async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
+        let mut conn = self.read().await?;
+        Transactions::begin_transaction(&mut *conn).await?;
+        match verb(&mut conn).await {
+            Ok(value) => {
+                Transactions::commit_transaction(&mut *conn).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                Transactions::rollback_transaction(&mut *conn).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A connection of its own, past any pooler: for `LISTEN`, jobs and migrations.
+    pub async fn direct(&self) -> Result<AsyncPgConnection, ConnectError> {
+        self.direct.connect().await
+    }
+
+    /// What makes the connections of the pool: for [`Connector::check`] at start.
+    pub fn pooled_connector(&self) -> &Connector {
+        &self.pooled
+    }
+
+    /// What makes direct connections.
+    pub fn connector(&self) -> &Connector {
+        &self.direct
+    }
+
+    /// Closes every idle connection and refuses new ones.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}

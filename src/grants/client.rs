@@ -1,0 +1,340 @@
+//! NOUN `clients`: OAuth clients, however they became known to us.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::result::Error::DeserializationError;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use super::client_metadata::{ApplicationType, AuthMethod, Registration};
+use crate::audit::Origin;
+use crate::crypto::{HashedToken, KeyVersion};
+use crate::db::Connection;
+use crate::schema::clients as table;
+use crate::types::{RedirectUri, Scope, Words, known_scopes};
+
+/// How a client became known. One of one origin never takes over the id of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientOrigin {
+    /// It registered itself (RFC 7591).
+    Registered,
+    /// Its id is the URL of its metadata document (CIMD draft).
+    MetadataDocument,
+    /// An administrator registered it.
+    Administrator,
+}
+
+impl ClientOrigin {
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::MetadataDocument => "metadata_document",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Registered, Self::MetadataDocument, Self::Administrator].into_iter().find(|origin| origin.name() == name)
+    }
+}
+
+/// A client as it stands.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its `client_id`.
+    pub id: String,
+    /// How we know it.
+    pub origin: ClientOrigin,
+    /// What it calls itself.
+    pub name: String,
+    /// The hash of its secret, unless it is public.
+    pub secret_hash: Option<HashedToken>,
+    /// How it proves who it is.
+    pub auth_method: AuthMethod,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may do at the token endpoint.
+    pub grant_types: Words,
+    /// What it may ever be granted.
+    pub scope: Scope,
+    /// What it says of itself and nothing decides on.
+    pub metadata: Value,
+    /// SHA-256 of everything a person is shown or relies on.
+    pub metadata_hash: Vec<u8>,
+    /// When we came to know it.
+    pub created_at: DateTime<Utc>,
+    /// Until when its metadata document need not be read again.
+    pub fresh_until: Option<DateTime<Utc>>,
+    /// When it was cut off.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+impl Client {
+    /// True when it cannot keep a secret (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    /// True when somebody other than the client itself vouches for its name.
+    pub fn is_verified(&self) -> bool {
+        self.origin == ClientOrigin::Administrator
+    }
+
+    /// True when it may use refresh tokens.
+    pub fn refreshes(&self) -> bool {
+        self.grant_types.has("refresh_token")
+    }
+
+    /// Where an answer to this request goes: the presented URI if it is registered, or the only one there is when none
+    /// was presented (RFC 6749 §3.1.2.3).
+    pub fn redirect_to<'a>(&'a self, presented: Option<&'a str>) -> Option<&'a str> {
+        match (presented, self.redirect_uris.as_slice()) {
+            (Some(presented), all) => all.iter().any(|uri| uri.matches(presented)).then_some(presented),
+            (None, [only]) => Some(only.as_str()),
+            (None, _) => None,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = table)]
+struct Row {
+    id: String,
+    origin: String,
+    name: String,
+    secret_hash: Option<HashedToken>,
+    token_endpoint_auth_method: String,
+    redirect_uris: Value,
+    grant_types: Words,
+    scope: Scope,
+    metadata: Value,
+    metadata_hash: Vec<u8>,
+    created_at: DateTime<Utc>,
+    fresh_until: Option<DateTime<Utc>>,
+    disabled_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    /// The client that a row describes; a row that breaks today's rules is a surprise, not a client.
+    fn read(self) -> QueryResult<Client> {
+        let redirect_uris = redirect_uris(self.redirect_uris)?;
+        Ok(Client {
+            origin: ClientOrigin::named(&self.origin).ok_or_else(|| unknown("origin", &self.origin))?,
+            auth_method: AuthMethod::named(&self.token_endpoint_auth_method)
+                .ok_or_else(|| unknown("token_endpoint_auth_method", &self.token_endpoint_auth_method))?,
+            id: self.id,
+            name: self.name,
+            secret_hash: self.secret_hash,
+            redirect_uris,
+            grant_types: self.grant_types,
+            scope: self.scope,
+            metadata: self.metadata,
+            metadata_hash: self.metadata_hash,
+            created_at: self.created_at,
+            fresh_until: self.fresh_until,
+            disabled_at: self.disabled_at,
+        })
+    }
+}
+
+fn redirect_uris(stored: Value) -> QueryResult<Vec<RedirectUri>> {
+    let stored: Vec<String> = serde_json::from_value(stored).map_err(|error| DeserializationError(error.into()))?;
+    stored
+        .iter()
+        .map(|uri| uri.parse::<RedirectUri>())
+        .collect::<Result<_, _>>()
+        .map_err(|error| DeserializationError(format!("clients.redirect_uris: {error}").into()))
+}
+
+fn unknown(column: &str, value: &str) -> diesel::result::Error {
+    DeserializationError(format!("clients.{column} holds {value:?}").into())
+}
+
+/// A client about to be stored.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// Its `client_id`.
+    pub id: String,
+    /// How we know it.
+    pub origin: ClientOrigin,
+    /// What it calls itself.
+    pub name: String,
+    /// The hash of its secret and the root key that keyed it.
+    pub secret: Option<(HashedToken, KeyVersion)>,
+    /// How it proves who it is.
+    pub auth_method: AuthMethod,
+    /// Where it runs (OpenID Connect Registration §2).
+    pub application_type: ApplicationType,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may do at the token endpoint.
+    pub grant_types: Words,
+    /// What it may ever be granted.
+    pub scope: Scope,
+    /// What it says of itself.
+    pub metadata: Value,
+    /// SHA-256 of everything a person is shown or relies on.
+    pub metadata_hash: [u8; 32],
+    /// From which address it registered.
+    pub created_from: Option<String>,
+    /// For a metadata document: until when it need not be read again.
+    pub fresh_until: Option<DateTime<Utc>>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = table)]
+struct NewRow<'a> {
+    id: &'a str,
+    origin: &'a str,
+    name: &'a str,
+    secret_hash: Option<&'a HashedToken>,
+    key_version: Option<KeyVersion>,
+    token_endpoint_auth_method: &'a str,
+    application_type: &'a str,
+    redirect_uris: Value,
+    grant_types: &'a Words,
+    scope: &'a Scope,
+    metadata: &'a Value,
+    metadata_hash: &'a [u8],
+    created_at: DateTime<Utc>,
+    created_from: Option<&'a str>,
+    fetched_at: Option<DateTime<Utc>>,
+    fresh_until: Option<DateTime<Utc>>,
+}
+
+impl NewClient {
+    /// A client as its own metadata describes it: without a secret, and never to be read again.
+    ///
+    /// What it says it wants is not its ceiling, which is that of everybody whom nobody vouches for (`decisions` 14): it may
+    /// step up later.
+    pub fn of(id: String, origin: ClientOrigin, registration: &Registration, from: &Origin) -> Self {
+        Self {
+            id,
+            origin,
+            name: registration.name.clone(),
+            secret: None,
+            auth_method: registration.auth_method,
+            application_type: registration.application_type,
+            redirect_uris: registration.redirect_uris.clone(),
+            grant_types: registration.grant_types.clone(),
+            scope: Scope::of(&known_scopes::SELF_REGISTERED),
+            metadata: registration.metadata.clone(),
+            metadata_hash: registration.fingerprint(),
+            created_from: from.address.clone(),
+            fresh_until: None,
+        }
+    }
+
+    fn row(&self, now: DateTime<Utc>) -> NewRow<'_> {
+        NewRow {
+            id: &self.id,
+            origin: self.origin.name(),
+            name: &self.name,
+            secret_hash: self.secret.as_ref().map(|(hash, _)| hash),
+            key_version: self.secret.as_ref().map(|(_, version)| *version),
+            token_endpoint_auth_method: self.auth_method.name(),
+            application_type: self.application_type.name(),
+            redirect_uris: self.redirect_uris.iter().map(|uri| Value::from(uri.as_str())).collect(),
+            grant_types: &self.grant_types,
+            scope: &self.scope,
+            metadata: &self.metadata,
+            metadata_hash: &self.metadata_hash,
+            created_at: now,
+            created_from: self.created_from.as_deref(),
+            fetched_at: (self.origin == ClientOrigin::MetadataDocument).then_some(now),
+            fresh_until: self.fresh_until,
+        }
+    }
+}
+
+/// The client of that id, disabled or not.
+pub async fn find(conn: &mut Connection, id: &str) -> QueryResult<Option<Client>> {
+    // PostgreSQL takes no NUL in a text, and no client has one in its id.
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    let row = table::table.find(id).select(Row::as_select()).first(conn).await.optional()?;
+    row.map(Row::read).transpose()
+}
+
+/// The clients of these ids.
+pub async fn find_all(conn: &mut Connection, ids: &[&str]) -> QueryResult<Vec<Client>> {
+    let ids: Vec<&&str> = ids.iter().filter(|id| !id.contains('\0')).collect();
+    let rows: Vec<Row> = table::table.filter(table::id.eq_any(ids)).select(Row::as_select()).load(conn).await?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Stores a client with a secret of its own.
+pub async fn insert(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<()> {
+    diesel::insert_into(table::table).values(client.row(now)).execute(conn).await.map(drop)
+}
+
+/// Stores a public client that registered itself, or finds the identical one that is there already: its id and when it
+/// was made.
+///
+/// The unique index decides, so a client that registers at every start adds one row in its life.
+pub async fn insert_or_find_identical(
+    conn: &mut Connection,
+    client: &NewClient,
+    now: DateTime<Utc>,
+) -> QueryResult<(String, DateTime<Utc>)> {
+    let made = diesel::insert_into(table::table)
+        .values(client.row(now))
+        .on_conflict_do_nothing()
+        .returning((table::id, table::created_at))
+        .get_result(conn)
+        .await
+        .optional()?;
+    if let Some(made) = made {
+        return Ok(made);
+    }
+    table::table
+        .filter(table::metadata_hash.eq(client.metadata_hash.as_slice()))
+        .filter(
+            table::origin.eq(client.origin.name()).and(table::secret_hash.is_null()).and(table::disabled_at.is_null()),
+        )
+        .select((table::id, table::created_at))
+        .first(conn)
+        .await
+}
+
+/// Stores what a metadata document says now. A client of another origin with that id is left alone: `false`.
+pub async fn adopt(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<bool> {
+    let upsert = diesel::insert_into(table::table).values(client.row(now)).on_conflict(table::id).do_update().set((
+        table::name.eq(excluded(table::name)),
+        table::application_type.eq(excluded(table::application_type)),
+        table::redirect_uris.eq(excluded(table::redirect_uris)),
+        table::grant_types.eq(excluded(table::grant_types)),
+        table::scope.eq(excluded(table::scope)),
+        table::metadata.eq(excluded(table::metadata)),
+        table::metadata_hash.eq(excluded(table::metadata_hash)),
+        table::fetched_at.eq(excluded(table::fetched_at)),
+        table::fresh_until.eq(excluded(table::fresh_until)),
+    ));
+    let same_origin = table::origin.eq(ClientOrigin::MetadataDocument.name());
+    diesel::query_dsl::methods::FilterDsl::filter(upsert, same_origin).execute(conn).await.map(|rows| rows == 1)
+}
+
+/// Notes that it was used, at most once an hour.
+pub async fn touch(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> QueryResult<()> {
+    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - chrono::TimeDelta::hours(1)));
+    diesel::update(table::table.find(id).filter(stale)).set(table::last_used_at.eq(now)).execute(conn).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A redirect URI that quietly went missing could make another one "the only one there is".
+    #[test]
+    fn a_stored_redirect_uri_that_does_not_parse_is_a_surprise_and_not_left_out() {
+        assert_eq!(redirect_uris(json!(["https://app.example/cb"])).unwrap().len(), 1);
+        for stored in [json!(["https://app.example/cb", "javascript:alert(1)"]), json!([1]), json!({}), json!(null)] {
+            assert!(redirect_uris(stored.clone()).is_err(), "{stored}");
+        }
+    }
+}

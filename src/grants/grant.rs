@@ -1,0 +1,132 @@
+//! NOUN `grants`: what a person allowed a client, once; the root of every token it bought.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::db::Connection;
+use crate::schema::grants as table;
+use crate::types::{GrantId, Scope, SessionId, UserId, Words};
+
+/// A grant.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = table)]
+pub struct Grant {
+    /// Names it in every token it bought.
+    pub id: GrantId,
+    /// Who allowed it.
+    pub user_id: UserId,
+    /// To whom.
+    pub client_id: String,
+    /// For which resource (RFC 8707).
+    pub resource: String,
+    /// What.
+    pub scope: Scope,
+    /// In which browser session.
+    pub session_id: Option<SessionId>,
+    /// When the person had last proved who they are.
+    pub authenticated_at: DateTime<Utc>,
+    /// How.
+    pub amr: Words,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// When it last bought tokens.
+    pub last_used_at: DateTime<Utc>,
+    /// Its absolute end; rotation never moves it.
+    pub expires_at: DateTime<Utc>,
+    /// When it was ended early.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub end_reason: Option<String>,
+}
+
+/// Why a grant ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The person ended it.
+    Person,
+    /// Its client handed it back: by revoking a refresh token (RFC 7009), or by the tool `disconnect_me`.
+    Client,
+    /// Its code was presented twice.
+    CodeReplayed,
+    /// One of its refresh tokens was presented after its grace.
+    RefreshReplayed,
+}
+
+impl EndReason {
+    /// Its name in the table and the audit trail.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Client => "client",
+            Self::CodeReplayed => "code_replayed",
+            Self::RefreshReplayed => "refresh_replayed",
+        }
+    }
+}
+
+/// Stores a new grant.
+pub async fn insert(conn: &mut Connection, grant: &Grant) -> QueryResult<()> {
+    diesel::insert_into(table::table).values(grant).execute(conn).await.map(drop)
+}
+
+/// A live grant, locked until the transaction is over: what is bought under it is bought before its end, and so dies with
+/// it. Callers that lock a code or token as well lock that first, so they never wait for each other in a circle.
+pub async fn live_locked(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<Option<Grant>> {
+    table::table
+        .find(id)
+        .filter(table::ended_at.is_null().and(table::expires_at.gt(now)))
+        .select(Grant::as_select())
+        .for_no_key_update()
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// Notes that it bought tokens.
+pub async fn touch(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<()> {
+    diesel::update(table::table.find(id)).set(table::last_used_at.eq(now)).execute(conn).await.map(drop)
+}
+
+/// Ends a grant; `None` when it had ended already.
+pub async fn end(
+    conn: &mut Connection,
+    id: GrantId,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Grant>> {
+    diesel::update(table::table.find(id))
+        .filter(table::ended_at.is_null())
+        .set((table::ended_at.eq(now), table::end_reason.eq(reason.name())))
+        .returning(Grant::as_returning())
+        .get_result(conn)
+        .await
+        .optional()
+}
+
+/// A person's live grants, newest use first.
+pub async fn of_user(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> QueryResult<Vec<Grant>> {
+    table::table
+        .filter(table::user_id.eq(user))
+        .filter(table::ended_at.is_null().and(table::expires_at.gt(now)))
+        .order((table::last_used_at.desc(), table::id.desc()))
+        .select(Grant::as_select())
+        .load(conn)
+        .await
+}
+
+/// The grants of a person to one client that have not ended; some may have expired.
+pub async fn of_user_to_client(conn: &mut Connection, user: UserId, client: &str) -> QueryResult<Vec<GrantId>> {
+    table::table
+        .filter(table::user_id.eq(user).and(table::client_id.eq(client)).and(table::ended_at.is_null()))
+        .select(table::id)
+        .load(conn)
+        .await
+}
+
+/// Forgets grants that ended or expired before `before`, or whose code had bought nothing by then and never will.
+pub async fn expire(conn: &mut Connection, before: DateTime<Utc>) -> QueryResult<usize> {
+    let over = table::expires_at.le(before).or(table::ended_at.le(before).assume_not_null());
+    let never_used = table::last_used_at.eq(table::created_at).and(table::created_at.le(before));
+    diesel::delete(table::table.filter(over.or(never_used))).execute(conn).await
+}

@@ -1,0 +1,51 @@
+//! What was granted to whom, and every token that comes of it.
+//!
+//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
+//! [`revocation`], [`signing_key`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+
+pub mod adopt;
+pub mod authorization_code;
+pub mod authorize;
+pub mod client;
+pub mod client_metadata;
+pub mod client_name;
+pub mod client_names;
+pub mod consent;
+pub mod grant;
+pub mod machine;
+pub mod pending_request;
+pub mod redeem;
+pub mod refresh_token;
+pub mod register;
+pub mod revocation;
+pub mod revoke;
+pub mod rotate;
+pub mod sign;
+pub mod signing_key;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::audit::Origin;
+use crate::config::Lifetimes;
+use crate::crypto::{Random, RootKeys};
+
+/// On what terms tokens are given: what every verb here needs to know of the installation and of the request.
+pub struct Terms<'a> {
+    /// The root keys.
+    pub keys: &'a RootKeys,
+    /// Randomness.
+    pub random: &'a Random,
+    /// How long things live.
+    pub lifetimes: &'a Lifetimes,
+    /// Where the request came from, for the audit trail.
+    pub origin: &'a Origin,
+    /// The time of the request.
+    pub now: DateTime<Utc>,
+}
+
+impl Terms<'_> {
+    /// When every access token issued until now has expired by itself, with a margin for rounding.
+    pub fn access_tokens_dead_by(&self) -> DateTime<Utc> {
+        self.now + self.lifetimes.access_token + TimeDelta::minutes(1)
+    }
+}

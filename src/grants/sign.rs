@@ -1,0 +1,344 @@
+//! VERB: sign tokens with the installation's keys, and keep those keys in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::QueryResult;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::grant::Grant;
+use super::signing_key::{self, StoredKey};
+use crate::audit::{self, Entry, Event, Origin};
+use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, VerifyingKeys};
+use crate::crypto::{Label, RootKeys, Unsealable};
+use crate::db::{self, Connection, Db};
+use crate::identity::Person;
+use crate::types::{Algorithm, GrantId, Scope, UserId, known_scopes};
+
+/// The keys of this installation as one node holds them; swapped whole when they change.
+pub struct Signing {
+    keys: ArcSwap<KeySet>,
+    /// Held while keys are read: one reading after the other, and when the last one was.
+    reading: tokio::sync::Mutex<Option<DateTime<Utc>>>,
+    access_token_algorithm: Algorithm,
+}
+
+/// One state of the keys.
+#[derive(Default)]
+struct KeySet {
+    active: BTreeMap<Algorithm, SigningKey>,
+    verifying: VerifyingKeys,
+    jwks: Arc<Value>,
+}
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// A key is broken.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A key was sealed with a root key that is not configured.
+    #[error("the signing keys in this database were sealed with another PORTCULLIS_SECRET_KEY")]
+    Sealed(#[from] Unsealable),
+    /// There is no active key for this algorithm.
+    #[error("there is no active {0} signing key; make one with `portcullis key rotate`")]
+    NoKey(&'static str),
+    /// The thread that was to make a key came to grief.
+    #[error("a new {0} signing key could not be made; the thread that made it crashed")]
+    Crashed(&'static str),
+}
+
+/// The algorithm of ID tokens: every OpenID Connect verifier knows it (Core §15.1).
+pub const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Rs256;
+
+/// The claims of an access token (RFC 9068 §2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenClaims {
+    /// Us.
+    pub iss: String,
+    /// The person.
+    pub sub: UserId,
+    /// The resource.
+    pub aud: Audience,
+    /// Seconds since the epoch; negative or absurd numbers are just numbers here.
+    pub exp: i64,
+    /// Seconds since the epoch.
+    pub iat: i64,
+    /// Names this one token.
+    pub jti: String,
+    /// The client.
+    pub client_id: String,
+    /// What was granted (RFC 9068 §2.2.3).
+    pub scope: Scope,
+    /// The same as a list, as source systems read it.
+    pub scopes: Vec<String>,
+    /// Always `access`.
+    pub token_use: String,
+    /// The grant it was issued under.
+    pub grant_id: GrantId,
+    /// When the person had last proved who they are (RFC 9068 §2.2.1).
+    pub auth_time: i64,
+    /// How (RFC 8176).
+    pub amr: Vec<String>,
+    /// The person's groups, when the scope `groups` was granted. Nothing here decides on them: they may be out of date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+}
+
+/// One audience or several (RFC 7519 §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// A single string.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// True when `resource` is among them, byte for byte.
+    pub fn has(&self, resource: &str) -> bool {
+        match self {
+            Self::One(one) => one == resource,
+            Self::Many(many) => many.iter().any(|one| one == resource),
+        }
+    }
+}
+
+/// The claims of an ID token (OpenID Connect Core §2).
+#[derive(Clone, Debug, Serialize)]
+struct IdTokenClaims<'a> {
+    iss: &'a str,
+    sub: UserId,
+    aud: &'a str,
+    exp: i64,
+    iat: i64,
+    auth_time: i64,
+    amr: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(flatten)]
+    about: PersonClaims,
+}
+
+/// What an ID token says of its person: what was granted and is known (OpenID Connect Core §5.1, §5.4). There is no userinfo
+/// endpoint to ask instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PersonClaims {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The same as in the access token.
+    pub groups: Option<Vec<String>>,
+}
+
+impl PersonClaims {
+    /// The names of them all, as discovery lists them.
+    pub const NAMES: [&str; 4] = ["email", "name", "preferred_username", "groups"];
+
+    /// What `scope` opens of a person.
+    pub fn of(person: &Person, scope: &Scope) -> Self {
+        let (email, profile) = (scope.has(known_scopes::EMAIL), scope.has(known_scopes::PROFILE));
+        Self {
+            email: person.email.clone().filter(|_| email),
+            name: profile.then(|| person.display_name.clone()),
+            preferred_username: profile.then(|| person.username.clone()),
+            groups: scope.has(known_scopes::GROUPS).then(|| person.groups.clone()),
+        }
+    }
+}
+
+impl Signing {
+    /// Loads the keys, making those that are missing.
+    pub async fn start(
+        db: &Db,
+        roots: &RootKeys,
+        access_token_algorithm: Algorithm,
+        now: DateTime<Utc>,
+    ) -> Result<Self, SigningError> {
+        let signing = Self { keys: ArcSwap::default(), reading: tokio::sync::Mutex::default(), access_token_algorithm };
+        for algorithm in [access_token_algorithm, ID_TOKEN_ALGORITHM] {
+            signing.ensure(db, roots, algorithm, now).await?;
+        }
+        signing.reload(db, roots, now).await?;
+        Ok(signing)
+    }
+
+    async fn ensure(
+        &self,
+        db: &Db,
+        roots: &RootKeys,
+        algorithm: Algorithm,
+        now: DateTime<Utc>,
+    ) -> Result<(), SigningError> {
+        let mut conn = db.read().await?;
+        let keys = signing_key::published(&mut conn, now).await.map_err(db::Error::from)?;
+        if keys.iter().any(|key| key.is_active() && key.algorithm() == Some(algorithm)) {
+            return Ok(());
+        }
+        let key = make(algorithm).await?;
+        let sealed = roots.seal(Label::SigningKey, &key.private_jwk)?;
+        drop(conn);
+        db.write(async |conn| {
+            signing_key::insert_if_none(conn, algorithm, &key, &sealed, now).await?;
+            db::changes::announce(conn, signing_key::CHANGED).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Reads the keys again, after somebody changed them.
+    pub async fn reload(&self, db: &Db, roots: &RootKeys, now: DateTime<Utc>) -> Result<(), SigningError> {
+        let mut last = self.reading.lock().await;
+        self.read(db, roots, now).await?;
+        *last = Some(now);
+        Ok(())
+    }
+
+    /// For a token that names a key we do not have: another node may have made one a moment ago. Reads the keys again, at
+    /// most ten times a second, and says whether the key is there now.
+    pub async fn look_for_key_of(
+        &self,
+        token: &str,
+        db: &Db,
+        roots: &RootKeys,
+        now: DateTime<Utc>,
+    ) -> Result<bool, SigningError> {
+        let Some(kid) = jwt::kid_of(token) else { return Ok(false) };
+        if self.keys.load().verifying.has(&kid) {
+            return Ok(false);
+        }
+        let mut last = self.reading.lock().await;
+        if last.is_none_or(|last| now - last >= TimeDelta::milliseconds(100)) {
+            self.read(db, roots, now).await?;
+            *last = Some(now);
+        }
+        Ok(self.keys.load().verifying.has(&kid))
+    }
+
+    async fn read(&self, db: &Db, roots: &RootKeys, now: DateTime<Utc>) -> Result<(), SigningError> {
+        let mut conn = db.read().await?;
+        let stored = signing_key::published(&mut conn, now).await.map_err(db::Error::from)?;
+        self.keys.store(Arc::new(KeySet::read(&stored, roots)?));
+        Ok(())
+    }
+
+    /// The published keys (RFC 7517 §5).
+    pub fn jwks(&self) -> Arc<Value> {
+        Arc::clone(&self.keys.load().jwks)
+    }
+
+    /// The algorithms in use for ID tokens.
+    pub fn id_token_algorithms(&self) -> Vec<&'static str> {
+        vec![ID_TOKEN_ALGORITHM.name()]
+    }
+
+    /// The claims of an access token that we signed; everything but the signature and the type is the caller's to judge.
+    pub fn verify_access_token(&self, token: &str) -> Option<AccessTokenClaims> {
+        self.keys.load().verifying.verify(TokenType::AccessToken, token)
+    }
+
+    /// Signs an access token.
+    pub fn access_token(&self, claims: &AccessTokenClaims) -> Result<String, SigningError> {
+        self.sign(self.access_token_algorithm, TokenType::AccessToken, claims)
+    }
+
+    /// Signs an ID token for the client of a grant.
+    pub fn id_token(
+        &self,
+        issuer: &str,
+        grant: &Grant,
+        about: PersonClaims,
+        nonce: Option<&str>,
+        now: DateTime<Utc>,
+        lifetime: TimeDelta,
+    ) -> Result<String, SigningError> {
+        let claims = IdTokenClaims {
+            iss: issuer,
+            sub: grant.user_id,
+            aud: &grant.client_id,
+            exp: (now + lifetime).timestamp(),
+            iat: now.timestamp(),
+            auth_time: grant.authenticated_at.timestamp(),
+            amr: &grant.amr.0,
+            nonce,
+            sid: grant.session_id.map(|session| session.to_string()),
+            about,
+        };
+        self.sign(ID_TOKEN_ALGORITHM, TokenType::IdToken, &claims)
+    }
+
+    fn sign<C: Serialize>(&self, algorithm: Algorithm, typ: TokenType, claims: &C) -> Result<String, SigningError> {
+        let keys = self.keys.load();
+        let key = keys.active.get(&algorithm).ok_or(SigningError::NoKey(algorithm.name()))?;
+        Ok(key.sign(typ, claims)?)
+    }
+}
+
+impl KeySet {
+    fn read(stored: &[StoredKey], roots: &RootKeys) -> Result<Self, SigningError> {
+        let mut set = Self::default();
+        let mut published = Vec::new();
+        for key in stored {
+            let Some(algorithm) = key.algorithm() else { continue };
+            set.verifying.add(&key.kid, algorithm, &key.public_jwk)?;
+            published.push(key.public_jwk.clone());
+            if key.is_active() {
+                set.active.insert(algorithm, SigningKey::new(&key.kid, algorithm, &key.private_jwk(roots)?)?);
+            }
+        }
+        set.jwks = Arc::new(json!({ "keys": published }));
+        Ok(set)
+    }
+}
+
+/// Makes a key away from the request threads: RSA takes a while.
+async fn make(algorithm: Algorithm) -> Result<NewKey, SigningError> {
+    match tokio::task::spawn_blocking(move || jwt::generate(algorithm)).await {
+        Ok(key) => Ok(key?),
+        Err(_) => Err(SigningError::Crashed(algorithm.name())),
+    }
+}
+
+/// Makes a new key the active one of `algorithm`. The old one stays published until every token it signed has expired.
+pub async fn rotate(
+    db: &Db,
+    roots: &RootKeys,
+    algorithm: Algorithm,
+    keep_old_for: TimeDelta,
+    origin: &Origin,
+    now: DateTime<Utc>,
+) -> Result<String, SigningError> {
+    let key = make(algorithm).await?;
+    let sealed = roots.seal(Label::SigningKey, &key.private_jwk)?;
+    db.write(async |conn| replace(conn, algorithm, &key, &sealed, now + keep_old_for, origin, now).await).await?;
+    Ok(key.kid)
+}
+
+async fn replace(
+    conn: &mut Connection,
+    algorithm: Algorithm,
+    key: &NewKey,
+    sealed: &str,
+    old_expires_at: DateTime<Utc>,
+    origin: &Origin,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    signing_key::retire(conn, algorithm, now, old_expires_at).await?;
+    signing_key::insert_if_none(conn, algorithm, key, sealed, now).await?;
+    let entry = Entry::new(Event::SigningKeyRotated).detail(json!({ "algorithm": algorithm.name(), "kid": key.kid }));
+    audit::record(conn, entry, origin, now).await?;
+    db::changes::announce(conn, signing_key::CHANGED).await
+}

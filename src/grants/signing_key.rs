@@ -1,0 +1,107 @@
+//! NOUN `signing_keys`: the keys that sign tokens.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+
+use crate::crypto::jwt::NewKey;
+use crate::crypto::{Label, RootKeys, Unsealable};
+use crate::db::{self, Connection};
+use crate::schema::signing_keys as table;
+use crate::types::Algorithm;
+
+/// What is announced when keys change.
+pub const CHANGED: &str = "signing_keys";
+
+/// A key as stored. The private half is sealed.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = table)]
+pub struct StoredKey {
+    /// Its RFC 7638 thumbprint.
+    pub kid: String,
+    algorithm: String,
+    /// What is published at the JWKS endpoint.
+    pub public_jwk: Value,
+    sealed_private_jwk: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it stopped signing.
+    pub retired_at: Option<DateTime<Utc>>,
+    /// Until when it is still published.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl StoredKey {
+    /// The algorithm it signs with; `None` if the table holds one that this version does not know.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        Algorithm::named(&self.algorithm)
+    }
+
+    /// True while it signs.
+    pub fn is_active(&self) -> bool {
+        self.retired_at.is_none()
+    }
+
+    /// The private half.
+    pub fn private_jwk(&self, keys: &RootKeys) -> Result<Value, Unsealable> {
+        keys.open(Label::SigningKey, &self.sealed_private_jwk)
+    }
+}
+
+/// Every key still published, newest first.
+pub async fn published(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<Vec<StoredKey>> {
+    table::table
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(now)))
+        .order(table::created_at.desc())
+        .select(StoredKey::as_select())
+        .load(conn)
+        .await
+}
+
+/// Makes `key` the active one of its algorithm, unless there is one already: then nothing happens.
+///
+/// The unique index decides, so nodes that start together end with the same key.
+pub async fn insert_if_none(
+    conn: &mut Connection,
+    algorithm: Algorithm,
+    key: &NewKey,
+    sealed: &str,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    diesel::insert_into(table::table)
+        .values((
+            table::kid.eq(&key.kid),
+            table::algorithm.eq(algorithm.name()),
+            table::public_jwk.eq(&key.public_jwk),
+            table::sealed_private_jwk.eq(sealed),
+            table::created_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await
+        .map(|rows| rows == 1)
+}
+
+/// Stops the active key of `algorithm`; it stays published until `expires_at`.
+pub async fn retire(
+    conn: &mut Connection,
+    algorithm: Algorithm,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(table::table)
+        .filter(table::algorithm.eq(algorithm.name()).and(table::retired_at.is_null()))
+        .set((table::retired_at.eq(now), table::expires_at.eq(expires_at)))
+        .execute(conn)
+        .await
+}
+
+/// Forgets keys that are published no more.
+pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<usize> {
+    let forgotten = diesel::delete(table::table.filter(table::expires_at.le(now))).execute(conn).await?;
+    if forgotten > 0 {
+        db::changes::announce(conn, CHANGED).await?;
+    }
+    Ok(forgotten)
+}

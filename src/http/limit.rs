@@ -1,0 +1,315 @@
+//! Budgets: how often somebody may try something before they have to wait.
+//!
+//! A budget is in this node's memory, which is bounded: what was not used for longest is forgotten first.
+
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::Clock as Instants;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{Quota, RateLimiter};
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use crate::clock::Clock;
+use crate::identity::Username;
+
+/// How many keys one budget remembers: some ten megabytes at most.
+const REMEMBERED: u64 = 100_000;
+
+/// Tries that come back one by one, for each key on its own.
+pub struct Budget<K: Hash + Eq + Clone + Send + Sync + 'static> {
+    limiter: RateLimiter<K, Ledger<K>, Ticks, NoOpMiddleware<Nanos>>,
+    ledger: Ledger<K>,
+    every: Duration,
+}
+
+/// Spent: come back after this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many tries; wait {} seconds", self.seconds())]
+pub struct Wait(pub Duration);
+
+impl Wait {
+    /// Whole seconds, at least one: the value of `Retry-After` (RFC 9110 §10.2.3).
+    pub fn seconds(self) -> u64 {
+        self.0.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Budget<K> {
+    /// `tries` at once; after that, one more `every` so often. Both are at least one (second).
+    pub fn new(tries: u32, every: Duration, clock: &Clock) -> Self {
+        let every = every.max(Duration::from_secs(1));
+        let tries = NonZeroU32::new(tries).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(every).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(tries);
+        let ledger = Ledger::new();
+        Self { limiter: RateLimiter::new(quota, ledger.clone(), Ticks(clock.clone())), ledger, every }
+    }
+
+    /// Takes one try from `key`'s budget. One that is refused costs nothing.
+    pub fn spend(&self, key: &K) -> Result<(), Wait> {
+        let now = self.limiter.clock().now();
+        self.limiter.check_key(key).map_err(|until| Wait(until.wait_time_from(now)))
+    }
+
+    /// Gives one try back.
+    pub fn refund(&self, key: &K) {
+        let one = Nanos::from(self.every);
+        let _: Result<(), ()> = self.ledger.measure_and_replace(key, |spent| match spent {
+            Some(spent) => Ok(((), spent.saturating_sub(one))),
+            None => Err(()),
+        });
+    }
+}
+
+/// Our clock, as the limiter reads it.
+struct Ticks(Clock);
+
+impl Instants for Ticks {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let micros = u64::try_from(self.0.now().timestamp_micros()).unwrap_or_default();
+        Nanos::new(micros.saturating_mul(1_000))
+    }
+}
+
+/// What was spent, by key; the limiter's state, in a bounded cache.
+#[derive(Clone)]
+struct Ledger<K: Hash + Eq + Send + Sync + 'static>(Cache<K, Nanos>);
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Ledger<K> {
+    fn new() -> Self {
+        // Least recently used, not least frequently: a newcomer is always remembered, whoever fills the memory.
+        Self(Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build())
+    }
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> StateStore for Ledger<K> {
+    type Key = K;
+
+    /// Decides and replaces while no one else decides on the same key.
+    fn measure_and_replace<T, F, E>(&self, key: &K, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut decided = None;
+        self.0.entry_by_ref(key).and_compute_with(|entry| match decide(entry.map(moka::Entry::into_value)) {
+            Ok((value, spent)) => {
+                decided = Some(Ok(value));
+                Op::Put(spent)
+            }
+            Err(refused) => {
+                decided = Some(Err(refused));
+                Op::Nop
+            }
+        });
+        decided.unwrap_or_else(|| decide(None).map(|(value, _)| value))
+    }
+}
+
+/// One subscriber's network: an IPv4 address, or the /64 of an IPv6 address, whose owner has all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+            address => address,
+        })
+    }
+}
+
+/// How often clients may register themselves from one network: a room full of people who all connect at once is fine, a
+/// flood is not.
+pub struct RegistrationLimit(Budget<Network>);
+
+impl RegistrationLimit {
+    /// Nobody has registered yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self(Budget::new(60, Duration::from_secs(10), clock))
+    }
+
+    /// Pays for one registration.
+    pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
+        self.0.spend(&address.into())
+    }
+}
+
+/// How guessing passwords is slowed without locking anybody out.
+///
+/// Only failures cost. An account has a budget for every network that it signed in from lately, and one other for all
+/// the rest of the world together: a guesser uses up that one, and the person at home notices nothing.
+pub struct SignInLimits {
+    networks: Budget<Network>,
+    strangers: Budget<Username>,
+    familiar: Budget<(Username, Network)>,
+}
+
+/// A try that was paid for in advance.
+#[must_use = "a try that neither failed nor is given back costs like a failure"]
+pub struct Try<'a> {
+    limits: &'a SignInLimits,
+    network: Network,
+    account: Option<(Username, bool)>,
+}
+
+impl SignInLimits {
+    /// Nobody has failed yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self {
+            // An office behind one address mistypes this often on a Monday; a list of leaked passwords is far longer.
+            networks: Budget::new(50, Duration::from_secs(20), clock),
+            // Ten guesses, then 720 a day from anywhere at all: hopeless even against a poor password of ten letters.
+            strangers: Budget::new(10, Duration::from_secs(120), clock),
+            familiar: Budget::new(10, Duration::from_secs(30), clock),
+        }
+    }
+
+    /// Pays for one try. `account` is what was typed, whether or not anybody has that name, so that waiting does not tell
+    /// who exists; `is_familiar` when it signed in from this network lately.
+    pub fn begin(&self, address: IpAddr, account: Option<&Username>, is_familiar: bool) -> Result<Try<'_>, Wait> {
+        let paid = Try { limits: self, network: address.into(), account: None };
+        self.networks.spend(&paid.network)?;
+        let Some(account) = account else { return Ok(paid) };
+        let spent = match is_familiar {
+            true => self.familiar.spend(&(account.clone(), paid.network)),
+            false => self.strangers.spend(account),
+        };
+        match spent {
+            Ok(()) => Ok(Try { account: Some((account.clone(), is_familiar)), ..paid }),
+            Err(wait) => {
+                paid.give_back();
+                Err(wait)
+            }
+        }
+    }
+}
+
+impl Try<'_> {
+    /// The password was right, or was not looked at: that costs nothing.
+    pub fn give_back(self) {
+        self.limits.networks.refund(&self.network);
+        match self.account {
+            Some((account, true)) => self.limits.familiar.refund(&(account, self.network)),
+            Some((account, false)) => self.limits.strangers.refund(&account),
+            None => {}
+        }
+    }
+
+    /// The password was wrong: the try is used up.
+    pub fn failed(self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    const HOME: &str = "198.51.100.7";
+
+    fn name(text: &str) -> Username {
+        text.parse().unwrap()
+    }
+
+    fn fail(limits: &SignInLimits, address: &str, account: &str, is_familiar: bool) -> Option<Wait> {
+        let paid = limits.begin(address.parse().unwrap(), Some(&name(account)), is_familiar);
+        paid.map(Try::failed).err()
+    }
+
+    #[test]
+    fn a_spent_budget_says_how_long_to_wait_and_fills_again() {
+        let clock = Clock::adjustable();
+        let budget = Budget::new(2, Duration::from_secs(60), &clock);
+        assert_eq!((budget.spend(&1), budget.spend(&1)), (Ok(()), Ok(())));
+        let wait = budget.spend(&1).unwrap_err();
+        assert!((59..=60).contains(&wait.seconds()), "{wait:?}");
+        assert_eq!(budget.spend(&2), Ok(()), "another key has its own budget");
+        clock.advance(TimeDelta::seconds(61));
+        assert_eq!(budget.spend(&1), Ok(()));
+        assert!(budget.spend(&1).is_err(), "one came back, not all");
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again_and_no_more_than_that() {
+        let budget = Budget::new(1, Duration::from_secs(60), &Clock::adjustable());
+        budget.refund(&1);
+        for _ in 0..3 {
+            assert_eq!(budget.spend(&1), Ok(()));
+            budget.refund(&1);
+        }
+        budget.refund(&1);
+        budget.refund(&1);
+        assert_eq!(budget.spend(&1), Ok(()));
+        assert!(budget.spend(&1).is_err(), "refunds never add up to more than the budget");
+    }
+
+    /// Denial of service by wrong passwords: who guesses from elsewhere must not keep the person out.
+    #[test]
+    fn a_guesser_elsewhere_is_stopped_and_the_person_at_home_is_not() {
+        let limits = SignInLimits::new(&Clock::adjustable());
+        let guesses = (0..200).filter(|n| fail(&limits, &format!("203.0.113.{n}"), "alice", false).is_none()).count();
+        assert_eq!(guesses, 10, "from however many addresses");
+        assert_eq!(fail(&limits, HOME, "alice", true), None);
+        assert_eq!(fail(&limits, "203.0.113.250", "bob", false), None, "and others sign in from where they like");
+    }
+
+    #[test]
+    fn somebody_at_a_familiar_place_cannot_guess_for_ever_either() {
+        let clock = Clock::adjustable();
+        let limits = SignInLimits::new(&clock);
+        let guesses = (0..100).filter(|_| fail(&limits, HOME, "alice", true).is_none()).count();
+        assert_eq!(guesses, 10);
+        clock.advance(TimeDelta::hours(1));
+        assert_eq!(fail(&limits, HOME, "alice", true), None);
+    }
+
+    /// Password spraying: one guess for each of many accounts.
+    #[test]
+    fn one_address_cannot_try_many_accounts() {
+        let limits = SignInLimits::new(&Clock::adjustable());
+        let guesses = (0..200).filter(|n| fail(&limits, HOME, &format!("user{n}"), false).is_none()).count();
+        assert_eq!(guesses, 50);
+    }
+
+    /// An IPv6 subscriber has 2^64 addresses; they are one.
+    #[test]
+    fn a_whole_ipv6_subnet_has_one_budget() {
+        let limits = SignInLimits::new(&Clock::adjustable());
+        let guesses =
+            (0..200).filter(|n| fail(&limits, &format!("2001:db8:1:2::{n:x}"), &format!("u{n}"), false).is_none());
+        assert_eq!(guesses.count(), 50);
+        assert_eq!(fail(&limits, "2001:db8:1:3::1", "alice", false), None);
+        assert_eq!(Network::from("::ffff:192.0.2.1".parse::<IpAddr>().unwrap()), Network("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn signing_in_costs_nothing() {
+        let limits = SignInLimits::new(&Clock::adjustable());
+        for _ in 0..500 {
+            limits
+                .begin(HOME.parse().unwrap(), Some(&name("alice")), false)
+                .unwrap_or_else(|_| panic!("limited"))
+                .give_back();
+        }
+    }
+
+    #[test]
+    fn being_told_to_wait_does_not_make_the_wait_longer() {
+        let clock = Clock::adjustable();
+        let limits = SignInLimits::new(&clock);
+        for _ in 0..500 {
+            fail(&limits, HOME, "alice", false);
+        }
+        clock.advance(TimeDelta::seconds(121));
+        assert_eq!(fail(&limits, HOME, "alice", false), None);
+        assert_eq!(fail(&limits, HOME, "bob", false), None, "the address was charged for ten tries, not for 500");
+    }
+}

@@ -1,0 +1,26 @@
+//! The edge vocabulary that the faces share.
+
+pub mod assets;
+pub mod authorization_response;
+pub mod caller;
+pub mod challenge;
+pub mod client_address;
+pub mod cookies;
+pub mod form;
+pub mod limit;
+pub mod no_store;
+pub mod origin;
+pub mod page;
+pub mod params;
+pub mod refusal;
+pub mod request_id;
+pub mod return_to;
+mod see_other;
+pub mod signed_in;
+pub mod urls;
+
+pub use client_address::{AtBrowser, ClientAddress};
+pub use form::PageForm;
+pub use refusal::{PageError, Refusal};
+pub use see_other::see_other;
+pub use signed_in::{SignedIn, Stranger, Visitor};

@@ -1,0 +1,112 @@
+//! Pages: a rendered template with the headers that every page carries.
+
+mod error;
+mod foreign;
+mod site;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, CROSS_ORIGIN_OPENER_POLICY, PERMISSIONS_POLICY,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
+use askama::Template;
+
+pub use error::{ErrorPage, Link};
+pub use foreign::Foreign;
+pub use site::Site;
+
+/// What a page shows, and how it wants to be answered.
+pub trait View: Template {
+    /// The status that the page is sent with.
+    fn status(&self) -> StatusCode {
+        StatusCode::OK
+    }
+
+    /// Where its forms may lead.
+    fn csp(&self) -> Csp {
+        Csp::Own
+    }
+}
+
+/// How far the forms of a page may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Csp {
+    /// To ourselves only.
+    Own,
+    /// To wherever an authorization response may go.
+    ///
+    /// Chromium holds every redirect that follows a form's POST against `form-action`, and a client's redirect URI may be
+    /// on another host, on loopback or of a private scheme. And an application that opened us in a popup waits for its
+    /// own page to come back there and speak to `window.opener`, which any opener policy would have cut for good.
+    MayLeave,
+}
+
+impl Csp {
+    /// The Content-Security-Policy.
+    pub const fn policy(self) -> &'static str {
+        match self {
+            Self::Own => {
+                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                 frame-ancestors 'none'; form-action 'self'"
+            }
+            Self::MayLeave => {
+                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                 frame-ancestors 'none'"
+            }
+        }
+    }
+
+    /// The Cross-Origin-Opener-Policy.
+    pub const fn opener(self) -> &'static str {
+        match self {
+            Self::Own => "same-origin",
+            Self::MayLeave => "unsafe-none",
+        }
+    }
+}
+
+/// Answers with a view, never stored and never framed.
+#[derive(Debug)]
+pub struct Page<T>(pub T);
+
+impl<T: View> Page<T> {
+    /// The answer, for a handler that adds a cookie or another header to it.
+    pub fn into_response(self) -> HttpResponse {
+        let Self(view) = self;
+        match view.render() {
+            Ok(html) => headed(view.status(), view.csp()).body(html),
+            Err(error) => {
+                tracing::error!(%error, page = std::any::type_name::<T>(), "a page could not be rendered");
+                headed(StatusCode::INTERNAL_SERVER_ERROR, Csp::Own).body(PLAIN)
+            }
+        }
+    }
+}
+
+impl<T: View> Responder for Page<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.into_response()
+    }
+}
+
+/// What is left to say when a page cannot be rendered.
+const PLAIN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Something went wrong · Portcullis</title>\
+    <h1>Something went wrong</h1><p>This page could not be shown. The reason is in the log of this server. Try again in a moment.</p></html>";
+
+fn headed(status: StatusCode, csp: Csp) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_SECURITY_POLICY, csp.policy()))
+        .insert_header((CROSS_ORIGIN_OPENER_POLICY, csp.opener()))
+        .insert_header((REFERRER_POLICY, "same-origin"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((X_FRAME_OPTIONS, "DENY"))
+        .insert_header((PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=(), payment=(), usb=()"));
+    response
+}

@@ -1,0 +1,81 @@
+//! What every page knows of the place it is served at.
+
+use crate::http::assets::Asset;
+use crate::http::urls;
+use crate::types::PublicUrl;
+
+/// Where we are: the hrefs of our own pages and files, below the public URL's own path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    base: String,
+    /// `host[:port]`, as the browser's address bar shows it.
+    pub host: String,
+    /// The URL that a person pastes into an MCP client.
+    pub mcp: String,
+}
+
+impl Site {
+    /// The site at `url`.
+    pub fn of(url: &PublicUrl) -> Self {
+        Self { base: url.base_path().to_owned(), host: url.authority(), mcp: url.at(urls::MCP) }
+    }
+
+    /// The href of one of our paths.
+    pub fn to(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The front page.
+    pub fn home(&self) -> String {
+        self.to(urls::HOME)
+    }
+
+    /// Sign-in.
+    pub fn login(&self) -> String {
+        self.to(urls::LOGIN)
+    }
+
+    /// Sign-out.
+    pub fn logout(&self) -> String {
+        self.to(urls::LOGOUT)
+    }
+
+    /// Choosing the first password.
+    pub fn setup(&self) -> String {
+        self.to(urls::SETUP)
+    }
+
+    /// Consent.
+    pub fn consent(&self) -> String {
+        self.to(urls::CONSENT)
+    }
+
+    /// Settings → Connected apps.
+    pub fn apps(&self) -> String {
+        self.to(urls::APPS)
+    }
+
+    /// The stylesheet.
+    pub fn stylesheet(&self) -> String {
+        self.to(&Asset::Stylesheet.path())
+    }
+
+    /// The script.
+    pub fn script(&self) -> String {
+        self.to(&Asset::Script.path())
+    }
+
+    /// The icon.
+    pub fn favicon(&self) -> String {
+        self.to(&Asset::Favicon.path())
+    }
+
+    /// A site for samples, below a path of its own.
+    pub fn sample() -> Self {
+        Self {
+            base: "/gate".to_owned(),
+            host: "gate.example.com".to_owned(),
+            mcp: "https://gate.example.com/gate/mcp".to_owned(),
+        }
+    }
+}

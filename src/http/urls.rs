@@ -1,0 +1,63 @@
+//! Every path as a constant or function: for routes, redirects, discovery documents and templates alike.
+//!
+//! All hang under the public URL ([`PublicUrl::at`](crate::types::PublicUrl::at)), whose own path they do not repeat.
+
+use crate::crypto::PlainToken;
+use crate::types::PublicUrl;
+
+/// RFC 9728 §3.1, the root form.
+pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+/// RFC 8414 §3.
+pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+/// OpenID Connect Discovery §4.
+pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+/// RFC 7517 §5.
+pub const JWKS: &str = "/.well-known/jwks.json";
+
+/// RFC 6749 §3.1.
+pub const AUTHORIZE: &str = "/oauth/authorize";
+/// RFC 6749 §3.2.
+pub const TOKEN: &str = "/oauth/token";
+/// RFC 7591 §3.
+pub const REGISTER: &str = "/oauth/clients/register";
+/// RFC 7009 §2.
+pub const REVOKE: &str = "/oauth/revoke";
+/// Where SDKs guess the authorization endpoint to be when they discover nothing.
+pub const AUTHORIZE_GUESS: &str = "/authorize";
+/// Where SDKs guess the token endpoint to be.
+pub const TOKEN_GUESS: &str = "/token";
+/// Where SDKs guess the registration endpoint to be.
+pub const REGISTER_GUESS: &str = "/register";
+
+/// Our own MCP server.
+pub const MCP: &str = "/mcp";
+
+/// The front page.
+pub const HOME: &str = "/";
+/// Sign-in.
+pub const LOGIN: &str = "/login";
+/// Sign-out.
+pub const LOGOUT: &str = "/logout";
+/// Choose the first password, by a one-time link.
+pub const SETUP: &str = "/setup";
+
+/// The one-time link itself, for its holder's eyes.
+pub fn setup_link(public_url: &PublicUrl, token: &PlainToken) -> String {
+    format!("{}?token={}", public_url.at(SETUP), token.reveal())
+}
+
+/// The consent page.
+pub const CONSENT: &str = "/consent";
+/// Settings → Connected apps.
+pub const APPS: &str = "/settings/apps";
+/// Where browsers look for an icon by themselves.
+pub const FAVICON: &str = "/favicon.ico";
+/// Stylesheet, icons and the few small scripts; fingerprinted file names below it.
+pub const STATIC: &str = "/static";
+
+/// Alive?
+pub const HEALTHZ: &str = "/healthz";
+/// Ready for requests?
+pub const READYZ: &str = "/readyz";
+/// Prometheus metrics.
+pub const METRICS: &str = "/metrics";

@@ -1,0 +1,27 @@
+//! People: who they are and how they prove it.
+//!
+//! Nouns: [`user`], [`group`], [`session`], [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
+//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`set_up`], [`disable`].
+
+pub mod add_person;
+pub mod disable;
+pub mod group;
+mod new_password;
+mod person;
+pub mod recognise;
+pub mod session;
+pub mod set_up;
+pub mod setup_link;
+pub mod sign_in;
+pub mod sign_out;
+pub mod user;
+mod username;
+
+pub use new_password::{LONGEST_PASSWORD, NewPassword, PasswordRefusal, SHORTEST_PASSWORD};
+pub use person::Person;
+pub use session::Session;
+pub use user::User;
+pub use username::{Username, UsernameRefusal};
+
+/// What is announced when facts of a person change, on which nodes decide from memory.
+pub const CHANGED: &str = "people";

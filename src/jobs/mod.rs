@@ -1,0 +1,31 @@
+//! FACE: the clock. The timetable: each job is shallow and calls a verb.
+//!
+//! | Job | When | What |
+//! |---|---|---|
+//! | [`changes`] | when another node says so | reads again what this node remembers |
+//! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
+
+pub mod changes;
+pub mod expire;
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+
+/// Jobs that run until dropped.
+pub struct Running(Vec<JoinHandle<()>>);
+
+/// Starts every job on the current runtime.
+pub fn start(app: &Arc<App>) -> Running {
+    Running(vec![tokio::spawn(changes::run(Arc::clone(app))), tokio::spawn(expire::run(Arc::clone(app)))])
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for job in &self.0 {
+            job.abort();
+        }
+    }
+}

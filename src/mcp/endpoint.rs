@@ -1,0 +1,147 @@
+//! Streamable HTTP at `/mcp`: what is checked before a message is read, and in which order.
+//!
+//! Declared size, `Origin` (403), credential (401), and only then method, media types, versions and the message: a client's
+//! first probe, whatever it looks like, must end in a challenge that it can follow. `Host` is the server's outer layer's.
+
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderMap, ORIGIN};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{BytesMut, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use futures_util::StreamExt;
+use url::{Host, Url};
+
+use crate::access::Principal;
+use crate::access::principal::Credential;
+use crate::app::App;
+use crate::config::ServerConfig;
+use crate::http::caller::Caller;
+use crate::http::origin::origin_of;
+use crate::mcp::effects;
+use crate::mcp::error::Failure;
+use crate::mcp::serve::{self, Answer, Reply, World};
+
+/// The largest message that we read.
+pub const LARGEST: usize = 1 << 20;
+
+/// Any request to `/mcp`.
+pub async fn handle(request: HttpRequest, payload: Payload, app: Data<App>) -> HttpResponse {
+    if declares_too_much(request.headers()) {
+        return failed(&too_large());
+    }
+    if !origin_is_welcome(request.headers(), &app.config.server) {
+        return failed(&Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server"));
+    }
+    match Caller::of(&app, &request).await {
+        Ok(Caller(principal)) => authenticated(&principal, &request, payload, &app).await,
+        Err(challenge) => challenge.error_response(),
+    }
+}
+
+async fn authenticated(principal: &Principal, request: &HttpRequest, payload: Payload, app: &App) -> HttpResponse {
+    if has_token_in_query(request) {
+        return failed(&Failure::invalid_request("Access tokens belong in the Authorization header, never in the URL"));
+    }
+    let Credential::AccessToken(token) = &principal.credential;
+    let (servers, client_name) = (app.servers.enabled(), app.client_names.of(&app.db, &token.client_id).await);
+    let world = World {
+        public_url: &app.config.server.public_url,
+        now: app.clock.now(),
+        servers: &servers,
+        client_name: client_name.as_deref(),
+    };
+    if let Err(reply) = serve::enter(principal, &world) {
+        return respond(reply);
+    }
+    // Streams and sessions of earlier revisions (GET, DELETE) are optional, and we have none.
+    if request.method() != Method::POST {
+        return not_allowed();
+    }
+    let body = match read(payload).await {
+        Ok(body) => body,
+        Err(failure) => return failed(&failure),
+    };
+    let Answer { reply, effect } = serve::serve(principal, request.headers(), &body, &world);
+    let Some(effect) = effect else { return respond(reply) };
+    match effects::bring_about(app, effect, principal, &origin_of(request)).await {
+        Ok(()) => respond(reply),
+        Err(error) => {
+            tracing::error!(%error, "a tool's effect could not be brought about");
+            failed(&Failure::unavailable())
+        }
+    }
+}
+
+fn respond(reply: Reply) -> HttpResponse {
+    match reply {
+        Reply::Accepted => HttpResponse::Accepted().finish(),
+        Reply::Message(status, body) => HttpResponse::build(status).json(body),
+        Reply::Challenge(challenge) => challenge.error_response(),
+    }
+}
+
+fn failed(failure: &Failure) -> HttpResponse {
+    HttpResponse::build(failure.status).json(failure.body(None))
+}
+
+fn not_allowed() -> HttpResponse {
+    let failure =
+        Failure::http(StatusCode::METHOD_NOT_ALLOWED, "Messages are sent by POST; there are no sessions or streams");
+    HttpResponse::build(failure.status).insert_header((ALLOW, "POST, OPTIONS")).json(failure.body(None))
+}
+
+fn too_large() -> Failure {
+    Failure::http(StatusCode::PAYLOAD_TOO_LARGE, format!("A message may have {LARGEST} bytes"))
+}
+
+fn declares_too_much(headers: &HeaderMap) -> bool {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    declared.and_then(|value| value.parse::<u64>().ok()).is_some_and(|length| length > LARGEST as u64)
+}
+
+async fn read(mut payload: Payload) -> Result<BytesMut, Failure> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Failure::parse("The body ended too early"))?;
+        if body.len() + chunk.len() > LARGEST {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// RFC 6750 §2.3 is what we do not do: a URL ends up in logs and histories.
+fn has_token_in_query(request: &HttpRequest) -> bool {
+    let query = request.query_string().as_bytes();
+    url::form_urlencoded::parse(query).any(|(name, _)| name == "access_token")
+}
+
+/// No `Origin`, our own, this machine's own, or one that the operator allows (DNS rebinding, MCP 2026-07-28
+/// Streamable HTTP §"Security & Endpoint").
+fn origin_is_welcome(headers: &HeaderMap, config: &ServerConfig) -> bool {
+    let mut origins = headers.get_all(ORIGIN);
+    match (origins.next(), origins.next()) {
+        (None, _) => true,
+        (Some(origin), None) => origin.to_str().is_ok_and(|origin| is_known(origin, config)),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Our own origin, one that the operator allows, or this machine's own.
+pub fn is_known(origin: &str, config: &ServerConfig) -> bool {
+    origin == config.public_url.origin()
+        || config.allowed_origins.iter().any(|own| own == origin)
+        || is_loopback(origin)
+}
+
+fn is_loopback(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else { return false };
+    let on_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    // Written out again it must be the same text: an origin has no path, no user and one spelling.
+    on_loopback && matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin
+}

@@ -1,0 +1,25 @@
+//! MCP clients: the guarded server at `/mcp`, in both eras of the protocol on one endpoint.
+//!
+//! | Specification | Section | File | Test |
+//! | --- | --- | --- | --- |
+//! | MCP 2026-07-28 | Streamable HTTP: order of checks, methods, `Origin` | [`endpoint`] | `tests/it/mcp/endpoint.rs` |
+//! | MCP 2026-07-28 | basic §"Messages"; JSON-RPC 2.0 | [`message`] | `tests/it/mcp/hostile.rs` |
+//! | MCP 2026-07-28 | basic §`_meta`, versioning, "Request metadata" headers | [`era`] | `tests/it/mcp/modern.rs`, `tests/it/mcp/legacy.rs` |
+//! | MCP 2026-07-28, 2025-11-25 | server: discover, initialize, tools, resources, prompts | [`serve`], [`tools`], [`guide`] | `tests/it/mcp/tools.rs`, `tests/it/mcp/rmcp_client.rs` |
+//! | MCP 2026-07-28 | basic §"Error codes" | [`error`] | `tests/it/mcp/modern.rs` |
+//! | RFC 9728, MCP authorization | protected resource metadata | [`metadata`] | `tests/it/mcp/endpoint.rs`, `tests/it/mcp/rmcp_oauth.rs` |
+//!
+//! We announce nothing that changes by itself (`listChanged`, `subscribe`), so there is nothing to listen to:
+//! `subscriptions/listen` is answered like any other method that we do not have. No stream can outlive its token.
+
+mod effects;
+pub mod endpoint;
+pub mod era;
+pub mod error;
+pub mod guide;
+mod media;
+pub mod message;
+pub mod metadata;
+mod schema;
+pub mod serve;
+pub mod tools;

@@ -1,0 +1,126 @@
+//! `debug_auth_context`: who does this server take me for, and why.
+
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+
+use super::{ALL, Call, LOOKS, Outcome, Tool};
+use crate::access::action::Action;
+use crate::access::policy::{self, Check, Decision};
+use crate::access::principal::Credential;
+use crate::mcp::schema;
+
+pub(super) const TOOL: Tool = Tool {
+    name: "debug_auth_context",
+    title: "Show my access",
+    description: "Shows who this server takes you for: person, client, groups, scopes, audience, expiry, and how the decision \
+                  to let you in was reached. Name a tool to see whether you may call it and what is missing.",
+    hints: LOOKS,
+    input,
+    output,
+    run,
+};
+
+fn input() -> Value {
+    let tool = json!({ "type": "string", "description": "Explain the decision for this tool.", "maxLength": 128 });
+    schema::object(json!({ "tool": tool }), &[])
+}
+
+fn output() -> Value {
+    let text = json!({ "type": "string" });
+    let texts = json!({ "type": "array", "items": text });
+    let flag = json!({ "type": "boolean" });
+    let check = json!({ "check": text, "passed": flag, "detail": text });
+    let properties = json!({
+        "person": schema::object(
+            json!({ "sub": text, "username": text, "display_name": text, "is_admin": flag }),
+            &["sub", "username", "display_name", "is_admin"],
+        ),
+        "client": schema::object(json!({ "client_id": text, "client_name": text }), &["client_id"]),
+        "groups": texts,
+        "scopes": texts,
+        "audience": text,
+        "credential": schema::object(
+            json!({ "kind": text, "issued_at": text, "expires_at": text, "grant_id": text }),
+            &["kind", "issued_at", "expires_at", "grant_id"],
+        ),
+        "decision": schema::object(
+            json!({
+                "action": text,
+                "allowed": flag,
+                "scope_to_ask_for": text,
+                "checks": {
+                    "type": "array",
+                    "items": schema::object(check, &["check", "passed", "detail"]),
+                },
+            }),
+            &["action", "allowed", "checks"],
+        ),
+    });
+    schema::object(properties, &["person", "client", "groups", "scopes", "audience", "credential", "decision"])
+}
+
+fn run(call: &Call<'_>) -> Outcome {
+    let named = call.text("tool");
+    let tool = ALL.iter().find(|tool| tool.name == named.unwrap_or(TOOL.name));
+    let Some(tool) = tool else {
+        return Outcome::Mistake("there is no tool of that name; tools/list has them all".to_owned());
+    };
+    let principal = call.principal;
+    let person = &principal.person;
+    let Credential::AccessToken(token) = &principal.credential;
+    let mut client = json!({ "client_id": token.client_id });
+    if let Some(name) = call.world.client_name {
+        client["client_name"] = name.into();
+    }
+    Outcome::Done(json!({
+        "person": {
+            "sub": person.id,
+            "username": person.username,
+            "display_name": person.display_name,
+            "is_admin": person.is_admin,
+        },
+        "client": client,
+        "groups": person.groups,
+        "scopes": principal.scope.tokens().collect::<Vec<_>>(),
+        "audience": principal.audience,
+        "credential": {
+            "kind": "access_token",
+            "issued_at": token.issued_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "expires_at": token.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "grant_id": token.grant,
+        },
+        "decision": decision(call, tool.name, &tool.action()),
+    }))
+}
+
+fn decision(call: &Call<'_>, tool: &str, action: &Action<'_>) -> Value {
+    let verdict = policy::decide(call.principal, action);
+    let checks = authentication(call).into_iter().chain(policy::explain(call.principal, action));
+    let checks: Vec<Value> = checks
+        .map(|Check { rule, passed, detail }| json!({ "check": rule, "passed": passed, "detail": detail }))
+        .collect();
+    let mut decision = json!({
+        "action": format!("tools/call {tool}"),
+        "allowed": verdict == Decision::Allowed,
+        "checks": checks,
+    });
+    if let Decision::NeedsScope(scope) = verdict {
+        decision["scope_to_ask_for"] = json!(scope);
+    }
+    decision
+}
+
+/// What had to hold before anything here was reached.
+fn authentication(call: &Call<'_>) -> [Check; 3] {
+    let Credential::AccessToken(token) = &call.principal.credential;
+    let left = (token.expires_at - call.world.now).num_seconds();
+    [
+        Check {
+            rule: "credential",
+            passed: true,
+            detail: "signature, type and issuer are right, and nothing that it rests on was revoked".to_owned(),
+        },
+        Check { rule: "audience", passed: true, detail: format!("{} opens this door", call.principal.audience) },
+        Check { rule: "expiry", passed: left > 0, detail: format!("good for {left} more seconds") },
+    ]
+}

@@ -1,0 +1,31 @@
+//! `disconnect_me`: the client hands its own key back.
+
+use serde_json::{Value, json};
+
+use super::{Call, Hints, Outcome, Tool, no_arguments};
+use crate::access::principal::Credential;
+use crate::mcp::schema;
+use crate::mcp::serve::Effect;
+
+pub(super) const TOOL: Tool = Tool {
+    name: "disconnect_me",
+    title: "Disconnect this app",
+    description: "Ends the access that this very connection was granted: its tokens stop working at once, and the app has \
+                  to connect again. Other connections stay.",
+    hints: Hints { read_only: false, destructive: true, idempotent: true },
+    input: no_arguments,
+    output,
+    run,
+};
+
+fn output() -> Value {
+    schema::object(json!({ "disconnected": { "type": "boolean" } }), &["disconnected"])
+}
+
+fn run(call: &Call<'_>) -> Outcome {
+    match &call.principal.credential {
+        Credential::AccessToken(token) => {
+            Outcome::Doing(json!({ "disconnected": true }), Effect::EndGrant(token.grant))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The one way out: every request to a URL that somebody gave us, guarded by what it is for.
+//!
+//! A name is resolved once, every address it has is judged, and the connection is pinned to what was judged; nothing
+//! follows redirects, asks a proxy, decompresses, retries or sends cookies. What the caller wants of the answer's meaning,
+//! the caller checks.
+
+mod address;
+mod budget;
+mod fetched;
+mod resolver;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
+use url::{Host, Url};
+
+use crate::config::OutboundConfig;
+use budget::Budget;
+pub use fetched::Fetched;
+use resolver::{NoSecondLookup, Resolver, SystemResolver};
+
+/// What a request is for, which decides where it may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A URL that a stranger named (client metadata, logos, `jwks_uri`): https and public addresses only, on a budget.
+    ClientDocument,
+    /// A URL that a system administrator entered: also http and private addresses, but never link-local ones and those at
+    /// which clouds hand out credentials.
+    AdministratorEndpoint,
+    /// A URL on an operator's own command line: anywhere.
+    OperatorCommand,
+}
+
+/// Why a request was not sent, or brought nothing. The messages are safe to show to whoever named the URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetError {
+    /// Not an absolute http or https URL with a host, or one with a password in it.
+    #[error("the URL cannot be fetched")]
+    BadUrl,
+    /// Plain http where TLS is required.
+    #[error("the URL must be https")]
+    NotHttps,
+    /// An address that the purpose may not reach; nothing was sent.
+    #[error("the host is not on the public internet")]
+    ForbiddenAddress,
+    /// The name has no address.
+    #[error("the host name cannot be resolved")]
+    Unresolvable,
+    /// Too many requests for this host, or for all; nothing was sent.
+    #[error("too many requests to this host, try again later")]
+    OverBudget {
+        /// When the next one may go.
+        retry_after: Duration,
+    },
+    /// No connection, no TLS, or a broken answer.
+    #[error("the host cannot be reached or does not speak HTTP")]
+    Unreachable,
+    /// The whole did not arrive in time.
+    #[error("the host did not answer in time")]
+    TimedOut,
+    /// Anything but 200; a redirect too.
+    #[error("the host answered with status {0} instead of 200")]
+    Status(u16),
+    /// `Content-Encoding`, although we asked for none.
+    #[error("the host sent a compressed answer")]
+    Compressed,
+    /// A body over the limit.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// Why the way out cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum NetSetupError {
+    /// `PORTCULLIS_EXTRA_CA_FILE`.
+    #[error("{} has no readable PEM certificates", .0.display())]
+    ExtraCaFile(PathBuf),
+    /// The TLS library refused its own defaults.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}
+
+/// The outbound client. Cheap to clone; all clones share one budget.
+#[derive(Clone)]
+pub struct Net(Arc<Inner>);
+
+struct Inner {
+    tls: rustls::ClientConfig,
+    resolver: Box<dyn Resolver>,
+    budget: Budget,
+    allow_loopback_clients: bool,
+    /// For the whole request, from the queue to the last byte.
+    total: Duration,
+}
+
+/// From the first wait to the last byte of a body, so that a drip-fed one ends too.
+const TOTAL: Duration = Duration::from_secs(5);
+/// For TCP and TLS; the rest of the time is for the answer.
+const CONNECT: Duration = Duration::from_secs(3);
+
+impl Net {
+    /// Prepares TLS and budgets.
+    pub fn new(config: &OutboundConfig) -> Result<Self, NetSetupError> {
+        Self::with(config, Box::new(SystemResolver), TOTAL)
+    }
+
+    fn with(config: &OutboundConfig, resolver: Box<dyn Resolver>, total: Duration) -> Result<Self, NetSetupError> {
+        Ok(Self(Arc::new(Inner {
+            tls: tls::client_config(config.extra_ca_file.as_deref())?,
+            resolver,
+            budget: Budget::new(),
+            allow_loopback_clients: config.allow_loopback_clients,
+            total,
+        })))
+    }
+
+    /// Fetches a JSON-like document of at most `max_bytes`. Only a complete answer with status 200 is a success.
+    pub async fn get(&self, purpose: Purpose, url: &str, max_bytes: usize) -> Result<Fetched, NetError> {
+        let url = Url::parse(url).map_err(|_| NetError::BadUrl)?;
+        let outcome = tokio::time::timeout(self.0.total, self.0.get(purpose, &url, max_bytes)).await;
+        let outcome = outcome.unwrap_or(Err(NetError::TimedOut));
+        // The host alone: paths and queries may be secrets.
+        let (host, error) = (url.host_str().unwrap_or_default(), outcome.as_ref().err().map(tracing::field::display));
+        tracing::info!(?purpose, host, error, "went out");
+        outcome
+    }
+}
+
+impl Inner {
+    async fn get(&self, purpose: Purpose, url: &Url, max_bytes: usize) -> Result<Fetched, NetError> {
+        let is_own_loopback = self.check_url(purpose, url)?;
+        let _place = match purpose {
+            Purpose::ClientDocument => {
+                self.budget.pay_host(url.host_str().unwrap_or_default())?;
+                self.budget.place().await
+            }
+            Purpose::AdministratorEndpoint | Purpose::OperatorCommand => None,
+        };
+        let addresses = self.addresses(purpose, url, is_own_loopback).await?;
+        let client = self.pinned(url, &addresses)?;
+        let response = client.get(url.clone()).send().await.map_err(|error| sort(&error))?;
+        read(response, max_bytes).await
+    }
+
+    /// Judges the URL's text. True when it is a client document on loopback and those are allowed.
+    fn check_url(&self, purpose: Purpose, url: &Url) -> Result<bool, NetError> {
+        if url.host().is_none() || !url.username().is_empty() || url.password().is_some() {
+            return Err(NetError::BadUrl);
+        }
+        // By name, not by address: a stranger's name that resolves to loopback is no less an attack.
+        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let is_own_loopback = purpose == Purpose::ClientDocument && is_loopback && self.allow_loopback_clients;
+        match (url.scheme(), purpose) {
+            ("https", _) => Ok(is_own_loopback),
+            ("http", Purpose::ClientDocument) if !is_own_loopback => Err(NetError::NotHttps),
+            ("http", _) => Ok(is_own_loopback),
+            _ => Err(NetError::BadUrl),
+        }
+    }
+
+    /// Every address of the host, each of them judged. One bad address among good ones refuses all: honest names have none.
+    async fn addresses(&self, purpose: Purpose, url: &Url, is_own_loopback: bool) -> Result<Vec<IpAddr>, NetError> {
+        let found = match url.host().ok_or(NetError::BadUrl)? {
+            Host::Ipv4(address) => vec![address.into()],
+            Host::Ipv6(address) => vec![address.into()],
+            Host::Domain(name) => self.resolver.resolve(name).await.map_err(|_| NetError::Unresolvable)?,
+        };
+        let is_good = |address: &IpAddr| match is_own_loopback {
+            true => address.is_loopback(),
+            false => address::is_allowed(purpose, *address),
+        };
+        let first = *found.first().ok_or(NetError::Unresolvable)?;
+        if !found.iter().all(is_good) {
+            return Err(NetError::ForbiddenAddress);
+        }
+        if purpose == Purpose::ClientDocument {
+            self.budget.pay_address(first)?;
+        }
+        Ok(found)
+    }
+
+    /// A client for one request, which can connect to these addresses and to no other.
+    fn pinned(&self, url: &Url, addresses: &[IpAddr]) -> Result<reqwest::Client, NetError> {
+        let pins: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .dns_resolver(NoSecondLookup)
+            .resolve_to_addrs(url.host_str().unwrap_or_default(), &pins)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .http1_only()
+            .connect_timeout(CONNECT)
+            .timeout(self.total)
+            .user_agent(concat!("Portcullis/", env!("CARGO_PKG_VERSION")))
+            .default_headers(HeaderMap::from_iter([
+                (ACCEPT, reqwest::header::HeaderValue::from_static("application/json")),
+                (ACCEPT_ENCODING, reqwest::header::HeaderValue::from_static("identity")),
+            ]))
+            .build()
+            .map_err(|_| NetError::Unreachable)
+    }
+}
+
+/// Reads an answer to its end or to the limit, whatever length it announces.
+async fn read(mut response: reqwest::Response, max_bytes: usize) -> Result<Fetched, NetError> {
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(NetError::Status(response.status().as_u16()));
+    }
+    if header(&response, CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(NetError::Compressed);
+    }
+    if response.content_length().is_some_and(|length| length > max_bytes as u64) {
+        return Err(NetError::TooLarge);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(NetError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let content_type = header(&response, CONTENT_TYPE).filter(|text| !text.contains(','));
+    Ok(Fetched { content_type, cache_control: header(&response, CACHE_CONTROL), body })
+}
+
+/// Every value of a header, joined by commas (RFC 9110 §5.3).
+fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {
+    let values: Vec<_> =
+        response.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// Time apart from everything else: the causes are the peer's business and stay in the log.
+fn sort(error: &reqwest::Error) -> NetError {
+    tracing::debug!(error = %error.to_string().split(" for url").next().unwrap_or_default(), "a request failed");
+    if error.is_timeout() { NetError::TimedOut } else { NetError::Unreachable }
+}

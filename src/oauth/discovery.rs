@@ -1,0 +1,75 @@
+//! Authorization server metadata (RFC 8414 §2) and OpenID Connect Discovery (§3): one struct, filled from the same types
+//! that the code dispatches on, so that it cannot say what is not so.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use serde::Serialize;
+
+use super::token::GrantType;
+use crate::app::App;
+use crate::grants::client_metadata::AuthMethod;
+use crate::grants::sign::PersonClaims;
+use crate::http::urls;
+use crate::types::known_scopes;
+
+/// What clients learn of us. Members that would be empty are not there, never `null`.
+#[derive(Serialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    registration_endpoint: String,
+    revocation_endpoint: String,
+    jwks_uri: String,
+    scopes_supported: &'static [&'static str],
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; GrantType::ALL.len()],
+    code_challenge_methods_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
+    revocation_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
+    authorization_response_iss_parameter_supported: bool,
+    client_id_metadata_document_supported: bool,
+    prompt_values_supported: [&'static str; 4],
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    claims_supported: Vec<&'static str>,
+}
+
+/// The claims of every ID token, or of every one that has such a thing to say.
+const ID_TOKEN_CLAIMS: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "sid"];
+
+/// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`, in every form.
+pub async fn get(app: Data<App>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(metadata(&app))
+}
+
+fn metadata(app: &App) -> Metadata {
+    Metadata {
+        issuer: app.issuer().to_owned(),
+        authorization_endpoint: app.at(urls::AUTHORIZE),
+        token_endpoint: app.at(urls::TOKEN),
+        registration_endpoint: app.at(urls::REGISTER),
+        revocation_endpoint: app.at(urls::REVOKE),
+        jwks_uri: app.at(urls::JWKS),
+        // What a client can register for by itself. Clients that find nothing better ask for all of it.
+        scopes_supported: &known_scopes::SELF_REGISTERED,
+        response_types_supported: ["code"],
+        response_modes_supported: ["query"],
+        grant_types_supported: GrantType::ALL.map(GrantType::name),
+        code_challenge_methods_supported: ["S256"],
+        token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
+        revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
+        authorization_response_iss_parameter_supported: true,
+        client_id_metadata_document_supported: true,
+        prompt_values_supported: ["none", "login", "consent", "select_account"],
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),
+        claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(PersonClaims::NAMES).collect(),
+    }
+}

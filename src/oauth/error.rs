@@ -1,0 +1,138 @@
+//! The error vocabulary of OAuth, as types.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::db;
+use crate::grants::sign::SigningError;
+use crate::http::limit::Wait;
+use crate::http::no_store::NoStore;
+
+/// A refusal at an endpoint that programs call (RFC 6749 §5.2, RFC 7591 §3.2.2). The words are safe to show.
+#[derive(Debug)]
+pub enum Error {
+    /// The request itself is malformed.
+    InvalidRequest(&'static str),
+    /// The client is unknown, or did not prove who it is.
+    InvalidClient {
+        /// What to do about it.
+        why: &'static str,
+        /// True when it tried HTTP Basic: then the answer names the scheme (RFC 6749 §5.2).
+        basic: bool,
+    },
+    /// The code or refresh token is not good.
+    InvalidGrant(&'static str),
+    /// The client may not use this grant type.
+    UnauthorizedClient(&'static str),
+    /// Not a grant type of ours.
+    UnsupportedGrantType,
+    /// Wider than what was granted, or no scope at all.
+    InvalidScope(&'static str),
+    /// Not a resource of ours, or not the one granted (RFC 8707 §2).
+    InvalidTarget(&'static str),
+    /// A redirect URI that may not be registered (RFC 7591 §3.2.2).
+    InvalidRedirectUri(String),
+    /// Metadata that may not be registered.
+    InvalidClientMetadata(String),
+    /// A body of more bytes than the URL takes.
+    TooLarge,
+    /// Too much at once.
+    TooMany(Wait),
+    /// Something of ours does not answer; the same request may succeed in a moment.
+    Unavailable,
+    /// Something of ours is broken. The caller is told nothing, the log everything.
+    Internal(String),
+}
+
+impl Error {
+    /// The wire form of each variant.
+    fn wire(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::InvalidClient { .. } => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+            Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        }
+    }
+
+    fn description(&self) -> &str {
+        match self {
+            Self::InvalidRequest(why)
+            | Self::InvalidClient { why, .. }
+            | Self::InvalidGrant(why)
+            | Self::UnauthorizedClient(why)
+            | Self::InvalidScope(why)
+            | Self::InvalidTarget(why) => why,
+            Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
+            Self::UnsupportedGrantType => "Use authorization_code or refresh_token",
+            Self::TooLarge => "The body is larger than this URL takes",
+            Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
+            Self::Unavailable => "The database cannot be reached; try again in a moment",
+            Self::Internal(_) => "Something went wrong on our side; the log has the details under this request's id",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.wire().1, self.description())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.wire().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (status, code) = self.wire();
+        let mut response = HttpResponse::build(status);
+        response.no_store();
+        match self {
+            Self::InvalidClient { basic: true, .. } => {
+                response.insert_header((WWW_AUTHENTICATE, r#"Basic realm="portcullis", charset="UTF-8""#));
+            }
+            Self::TooMany(wait) => {
+                response.insert_header((RETRY_AFTER, wait.seconds()));
+            }
+            Self::Unavailable => {
+                response.insert_header((RETRY_AFTER, 1));
+            }
+            Self::Internal(detail) => tracing::error!(detail, "an OAuth request failed"),
+            _ => {}
+        }
+        response.json(json!({ "error": code, "error_description": self.description() }))
+    }
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        if error.is_passing() {
+            tracing::warn!(%error, "the database did not answer");
+            Self::Unavailable
+        } else {
+            Self::Internal(error.to_string())
+        }
+    }
+}
+
+impl From<SigningError> for Error {
+    fn from(error: SigningError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

@@ -1,0 +1,71 @@
+//! COMPOSITION: the HTTP server: build, run, drain.
+
+mod front_door;
+pub mod layers;
+pub mod log;
+pub mod operations;
+mod refusal;
+pub mod routes;
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::web::Data;
+use actix_web::{App as Actix, HttpServer};
+
+use crate::app::App;
+use crate::http::limit::{RegistrationLimit, SignInLimits};
+use crate::http::page::Site;
+use crate::web::consent::Tools;
+use crate::{jobs, mcp};
+use layers::{DRAIN_TIME, FrontDoor, HEAD_TIME};
+
+/// Serves until `stop` is ready, then lets requests under way end.
+pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let jobs = jobs::start(&app);
+    operations::keep_metrics();
+    let server = start(&app, listeners)?;
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    stop.await;
+    handle.stop(true).await;
+    drop(jobs);
+    serving.await.map_err(io::Error::other)?
+}
+
+/// The server itself, listening; it runs when awaited.
+pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> {
+    let door = Arc::new(FrontDoor::new(&app.config.server));
+    let sign_in = Data::new(SignInLimits::new(&app.clock));
+    let registration = Data::new(RegistrationLimit::new(&app.clock));
+    let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
+    let data = Data::from(Arc::clone(app));
+    let public_url = app.config.server.public_url.clone();
+    let pages = refusal::ErrorPages(Site::of(&public_url));
+    let workers = app.config.server.workers;
+    let mut server = HttpServer::new(move || {
+        let actix = Actix::new()
+            .app_data(data.clone())
+            .app_data(sign_in.clone())
+            .app_data(registration.clone())
+            .app_data(tools.clone())
+            .app_data(pages.clone())
+            .configure(routes::all(&public_url, &data.config.server));
+        layers::wrap(actix, Arc::clone(&door))
+    })
+    // Without it, streamed answers wait for the other side's delayed acknowledgements.
+    .tcp_nodelay(true)
+    .client_request_timeout(HEAD_TIME)
+    .shutdown_timeout(DRAIN_TIME.as_secs())
+    .disable_signals();
+    if let Some(workers) = workers {
+        server = server.workers(workers);
+    }
+    for listener in listeners {
+        server = server.listen(listener)?;
+    }
+    Ok(server.run())
+}

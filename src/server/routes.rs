@@ -1,0 +1,120 @@
+//! Every URL of the product, face by face, method by method.
+
+use actix_cors::Cors;
+use actix_web::guard;
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use actix_web::{Handler, Resource, Responder, Route};
+
+use super::{operations, refusal};
+use crate::config::ServerConfig;
+use crate::http::form::FORM_LIMIT;
+use crate::http::{assets, urls};
+use crate::mcp;
+use crate::oauth::{authorize, discovery, jwks, register, revoke, token};
+use crate::types::PublicUrl;
+use crate::web as pages;
+
+/// The whole table, below the public URL's own path.
+pub fn all(public_url: &PublicUrl, server: &ServerConfig) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let (public_url, server) = (public_url.clone(), server.clone());
+    move |config| {
+        well_known(config, &public_url);
+        let below = web::scope(public_url.base_path())
+            .configure(oauth)
+            .configure(|config| mcp(config, &public_url, &server))
+            .configure(pages)
+            .configure(operators)
+            .default_service(web::to(refusal::not_found));
+        config.service(below).default_service(web::to(refusal::not_found));
+    }
+}
+
+/// Discovery, in every form in which clients look for it: with the well-known part before and after the public URL's path.
+fn well_known(config: &mut ServiceConfig, public_url: &PublicUrl) {
+    let base = public_url.base_path();
+    for document in [urls::AUTHORIZATION_SERVER, urls::OPENID_CONFIGURATION] {
+        let inserted = (!base.is_empty()).then(|| format!("{document}{base}"));
+        for path in [format!("{base}{document}")].into_iter().chain(inserted) {
+            config.service(web::resource(path).wrap(anyone()).route(read(discovery::get)));
+        }
+    }
+    config.service(web::resource(format!("{base}{}", urls::JWKS)).wrap(anyone()).route(read(jwks::get)));
+    for path in mcp::metadata::paths(public_url) {
+        config.service(web::resource(path).wrap(anyone()).route(read(mcp::metadata::get)));
+    }
+}
+
+fn oauth(config: &mut ServiceConfig) {
+    for path in [urls::AUTHORIZE, urls::AUTHORIZE_GUESS] {
+        // Never readable across origins: it answers according to who is signed in.
+        config.service(posted(path, FORM_LIMIT).route(read(authorize::get)).route(web::post().to(authorize::post)));
+    }
+    for path in [urls::TOKEN, urls::TOKEN_GUESS] {
+        config.service(posted(path, FORM_LIMIT).wrap(anyone()).route(web::post().to(token::post)));
+    }
+    for path in [urls::REGISTER, urls::REGISTER_GUESS] {
+        config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
+    }
+    config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
+}
+
+/// A resource that takes bodies of so many bytes; a larger one is answered 413. Pages and `/mcp` count for themselves.
+fn posted(path: &str, largest: usize) -> Resource {
+    web::resource(path).app_data(PayloadConfig::new(largest))
+}
+
+fn mcp(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    // Every method: a client's first probe, whatever it is, must end in a challenge that it can follow.
+    let endpoint =
+        web::resource(urls::MCP).wrap(allowed(public_url, server)).default_service(web::to(mcp::endpoint::handle));
+    config.service(endpoint);
+}
+
+fn pages(config: &mut ServiceConfig) {
+    use pages::{consent, home, set_up, settings::apps, sign_in, sign_out};
+    config
+        .service(web::resource(urls::HOME).route(read(home::get)))
+        .service(web::resource(urls::LOGIN).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
+        .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
+        .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
+        .service(web::resource(urls::CONSENT).route(read(consent::get)).route(web::post().to(consent::post)))
+        .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
+        .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
+}
+
+fn operators(config: &mut ServiceConfig) {
+    config
+        .service(web::resource(urls::HEALTHZ).route(read(operations::healthz)))
+        .service(web::resource(urls::READYZ).route(read(operations::readyz)))
+        .service(web::resource(urls::METRICS).route(read(operations::metrics)));
+}
+
+/// GET, and HEAD with it.
+fn read<F, Args>(handler: F) -> Route
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
+}
+
+/// For what any web page may read: nothing there depends on who is signed in (`decisions` 15).
+fn anyone() -> Cors {
+    Cors::default().allow_any_origin().send_wildcard().allow_any_method().allow_any_header().max_age(3600)
+}
+
+/// For MCP: our own origin, this machine's, and those that the operator allows.
+fn allowed(public_url: &PublicUrl, server: &ServerConfig) -> Cors {
+    let server = ServerConfig { public_url: public_url.clone(), ..server.clone() };
+    Cors::default()
+        .allowed_origin_fn(move |origin, _| {
+            origin.to_str().is_ok_and(|origin| mcp::endpoint::is_known(origin, &server))
+        })
+        .block_on_origin_mismatch(false)
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(["WWW-Authenticate", "Mcp-Session-Id", "X-Request-Id"])
+        .max_age(3600)
+}

@@ -1,0 +1,10 @@
+//! The MCP servers behind us.
+
+mod catalogue;
+pub mod server;
+
+/// What is announced when servers change.
+pub const CHANGED: &str = "servers";
+
+pub use catalogue::Catalogue;
+pub use server::Server;

@@ -1,0 +1,61 @@
+//! Registered MCP servers (table `servers`).
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::db::Connection;
+use crate::schema::servers;
+
+/// What callers may know of a registered server; not where it lives.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = servers, check_for_backend(diesel::pg::Pg))]
+pub struct Server {
+    /// Unique in the installation, and a path segment.
+    pub name: String,
+    /// What it is for, in its administrator's words.
+    pub description: String,
+    /// How it is spoken to: `streamable-http`, for one.
+    pub transport: String,
+}
+
+impl Server {
+    /// Every server that is switched on, by name.
+    pub async fn enabled(conn: &mut Connection) -> QueryResult<Vec<Self>> {
+        servers::table.filter(servers::enabled).order(servers::name).select(Self::as_select()).load(conn).await
+    }
+}
+
+/// What a server cannot be called: the first segments of our own paths, those that are there and those that are promised
+/// (`decisions` 27). A test derives them from the route table.
+pub const RESERVED: [&str; 21] = [
+    "admin",
+    "api",
+    "authorize",
+    "consent",
+    "device",
+    "healthz",
+    "login",
+    "logout",
+    "mcp",
+    "metrics",
+    "oauth",
+    "oauth2",
+    "readyz",
+    "realms",
+    "register",
+    "settings",
+    "setup",
+    "sse",
+    "static",
+    "token",
+    "well-known",
+];
+
+/// True for what a server may be called: it becomes a path segment, and is nobody else's.
+pub fn may_be_called(name: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
+    name.bytes().next().is_some_and(is_plain)
+        && name.len() <= 63
+        && name.bytes().all(|byte| is_plain(byte) || matches!(byte, b'_' | b'-'))
+        && !RESERVED.contains(&name)
+}

@@ -1,0 +1,10 @@
+//! The face for people with a browser. One file per page, its view beside its handler.
+
+pub mod consent;
+pub mod home;
+pub mod set_up;
+pub mod settings;
+pub mod shell;
+pub mod sign_in;
+pub mod sign_out;
+pub mod words;

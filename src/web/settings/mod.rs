@@ -1,0 +1,3 @@
+//! Settings: what a person sees and changes of their own.
+
+pub mod apps;

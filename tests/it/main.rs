@@ -1,0 +1,22 @@
+//! The tests over HTTP and a real PostgreSQL: one binary, mirroring `src`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that cannot go on fails its test; so do tests"
+)]
+
+mod architecture;
+mod census;
+mod cli;
+mod db;
+mod docs;
+mod identity;
+mod mcp;
+mod oauth;
+mod pages;
+mod routes;
+mod specifications;
+mod support;
+mod warm_path;
+mod web;

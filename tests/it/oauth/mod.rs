@@ -1,0 +1,17 @@
+//! The authorization server over HTTP: what honest clients do, and what attackers try. Attacks are named by their ids in the
+//! threat list: A discovery, B redirect URI, C code, D client authentication, E refresh, F registration, G metadata
+//! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
+
+mod client_authentication;
+mod code;
+mod discovery;
+mod forged;
+mod hostile;
+mod journey;
+mod metadata_document;
+mod nodes;
+mod redirect_uri;
+mod refresh;
+mod registration;
+mod resource;
+mod signing_keys;

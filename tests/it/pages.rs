@@ -1,0 +1,202 @@
+//! Every page renders every sample, and keeps the rules that hold for all of them.
+
+use std::collections::HashSet;
+
+use actix_web::body::to_bytes;
+use actix_web::http::header::HeaderMap;
+use portcullis::http::assets::Asset;
+use portcullis::http::page::{Csp, ErrorPage, Page, View};
+use portcullis::web::consent::ConsentPage;
+use portcullis::web::home::HomePage;
+use portcullis::web::set_up::SetUpPage;
+use portcullis::web::settings::apps::AppsPage;
+use portcullis::web::sign_in::SignInPage;
+use portcullis::web::sign_out::{SignOutPage, SignedOutPage};
+use scraper::{ElementRef, Html, Selector};
+
+/// A page as a browser would hold it.
+struct Shown {
+    name: String,
+    text: String,
+    html: Html,
+    headers: HeaderMap,
+    csp: Csp,
+}
+
+impl Shown {
+    fn all(&self, selector: &str) -> Vec<ElementRef<'_>> {
+        self.html.select(&Selector::parse(selector).unwrap()).collect()
+    }
+}
+
+async fn every_page() -> Vec<Shown> {
+    let mut pages = Vec::new();
+    show("sign_in", SignInPage::samples(), &mut pages).await;
+    show("set_up", SetUpPage::samples(), &mut pages).await;
+    show("sign_out", SignOutPage::samples(), &mut pages).await;
+    show("signed_out", SignedOutPage::samples(), &mut pages).await;
+    show("consent", ConsentPage::samples(), &mut pages).await;
+    show("home", HomePage::samples(), &mut pages).await;
+    show("apps", AppsPage::samples(), &mut pages).await;
+    show("error", ErrorPage::samples(), &mut pages).await;
+    pages
+}
+
+async fn show<T: View>(name: &str, samples: Vec<T>, pages: &mut Vec<Shown>) {
+    for (number, sample) in samples.into_iter().enumerate() {
+        let (status, csp) = (sample.status(), sample.csp());
+        let response = Page(sample).into_response();
+        assert_eq!(response.status(), status, "{name} {number} could not be rendered");
+        let headers = response.headers().clone();
+        let bytes = to_bytes(response.into_body()).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        pages.push(Shown { name: format!("{name} {number}"), html: Html::parse_document(&text), text, headers, csp });
+    }
+}
+
+#[actix_web::test]
+async fn every_page_is_well_formed_for_people_and_their_screen_readers() {
+    for page in every_page().await {
+        let name = &page.name;
+        assert!(page.text.starts_with("<!doctype html>"), "{name}");
+        assert!(page.html.errors.is_empty(), "{name}: {:?}", page.html.errors);
+        assert_eq!(page.all("html[lang=en]").len(), 1, "{name} says its language");
+        assert_eq!(page.all("h1").len(), 1, "{name} has one h1");
+        assert_eq!(page.all("main").len(), 1, "{name} has one main");
+        assert!(!page.all("title")[0].text().collect::<String>().starts_with(" ·"), "{name} has a title");
+        assert_eq!(page.all("meta[name=viewport]").len(), 1, "{name} fits a phone");
+        let ids: Vec<_> = page.all("[id]").iter().map(|element| element.attr("id").unwrap()).collect();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "{name} uses an id twice");
+        for reference in page.all("[aria-describedby]") {
+            for id in reference.attr("aria-describedby").unwrap().split(' ') {
+                assert!(ids.contains(&id), "{name} points at #{id}, which is not there");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn every_field_has_a_label_and_every_button_has_words() {
+    for page in every_page().await {
+        for field in page.all("input:not([type=hidden]), select, textarea") {
+            let by_id = field.attr("id").is_some_and(|id| !page.all(&format!("label[for='{id}']")).is_empty());
+            let around = field.ancestors().filter_map(ElementRef::wrap).any(|parent| parent.value().name() == "label");
+            let named = by_id || around || field.attr("aria-label").is_some();
+            assert!(named, "{}: {} has no label", page.name, field.html());
+        }
+        for button in page.all("button, a") {
+            let words: String = button.text().collect();
+            let named = !words.trim().is_empty() || button.attr("aria-label").is_some();
+            assert!(named, "{}: {} says nothing", page.name, button.html());
+        }
+    }
+}
+
+#[actix_web::test]
+async fn no_page_needs_more_than_the_content_security_policy_gives() {
+    for page in every_page().await {
+        for element in page.all("*") {
+            let value = element.value();
+            for (attribute, content) in value.attrs() {
+                assert!(!attribute.starts_with("on") && attribute != "style", "{}: inline {attribute}", page.name);
+                let leads = matches!(attribute, "href" | "src" | "action" | "formaction" | "srcset" | "xlink:href");
+                let ours = content.starts_with("/gate/") || content.starts_with('#');
+                assert!(!leads || ours, "{}: {attribute}={content} leaves the site", page.name);
+            }
+            let inline = value.name() == "style" || (value.name() == "script" && value.attr("src").is_none());
+            assert!(!inline, "{}: inline {}", page.name, value.name());
+        }
+        let policy = page.headers.get("content-security-policy").unwrap().to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        assert_eq!(policy.contains("form-action 'self'"), page.csp == Csp::Own, "{}", page.name);
+    }
+}
+
+#[actix_web::test]
+async fn pages_that_may_end_at_a_client_let_the_browser_go_there() {
+    for page in every_page().await {
+        let may_leave = page.name.starts_with("sign_in") || page.name.starts_with("consent");
+        assert_eq!(page.csp == Csp::MayLeave, may_leave, "{}", page.name);
+        let opener = page.headers.get("cross-origin-opener-policy").unwrap();
+        assert_eq!(opener == "unsafe-none", may_leave, "{}: a popup flow needs its opener", page.name);
+    }
+}
+
+#[actix_web::test]
+async fn no_page_is_stored_sniffed_or_framed() {
+    for page in every_page().await {
+        for (header, value) in [
+            ("cache-control", "no-store"),
+            ("content-type", "text/html; charset=utf-8"),
+            ("referrer-policy", "same-origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+        ] {
+            assert_eq!(page.headers.get(header).unwrap(), value, "{}: {header}", page.name);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_hostile_name_becomes_neither_markup_nor_disguise() {
+    let mut hostile = 0;
+    for page in every_page().await {
+        hostile += usize::from(page.text.contains("O&#39;Hara"));
+        assert!(page.all("script").len() == 1, "{}: a name became a script", page.name);
+        assert!(!page.text.contains("alert(\"1\")"), "{}: a quote came through", page.name);
+        for disguise in ['\u{202e}', '\u{200b}', '\u{feff}', '\u{2066}', '\0'] {
+            assert!(!page.text.contains(disguise), "{}: {disguise:?} came through", page.name);
+        }
+    }
+    assert!(hostile >= 7, "only {hostile} pages were tried with a hostile name");
+}
+
+#[actix_web::test]
+async fn the_words_that_everything_relies_on_are_there() {
+    let says = |page: &Shown, selector: &str, words: &str| {
+        page.all(selector).iter().any(|element| element.text().collect::<String>().trim() == words)
+    };
+    for page in every_page().await {
+        let expected: &[(&str, &str)] = match page.name.split_once(' ').unwrap().0 {
+            "sign_in" => &[("label", "Username"), ("label", "Password"), ("button", "Sign in")],
+            "consent" => &[("button", "Allow"), ("button", "Deny")],
+            "apps" => &[("h1", "Connected apps")],
+            "sign_out" => &[("button", "Sign out")],
+            _ => &[],
+        };
+        for (selector, words) in expected {
+            assert!(says(&page, selector, words), "{} has no {selector} {words:?}", page.name);
+        }
+        assert_eq!(
+            page.all("li.row").len(),
+            page.all("li.row button").len(),
+            "{}: every app can be revoked",
+            page.name
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_consent_form_sends_back_nothing_that_decides() {
+    for page in every_page().await.iter().filter(|page| page.name.starts_with("consent")) {
+        let names: HashSet<_> = page.all("form [name]").iter().map(|field| field.attr("name").unwrap()).collect();
+        assert_eq!(names, HashSet::from(["csrf", "request", "scope", "decision"]), "{}", page.name);
+        assert!(page.all("[autofocus]").is_empty(), "{}: nobody allows by pressing Enter", page.name);
+        assert_eq!(
+            page.all("form button")[0].attr("value"),
+            Some("deny"),
+            "{}: Enter in a box presses the first button of a form",
+            page.name
+        );
+    }
+}
+
+#[actix_web::test]
+async fn every_page_is_light() {
+    let assets: usize = Asset::ALL.iter().map(|asset| asset.bytes().len()).sum();
+    for page in every_page().await {
+        let weight = assets + page.text.len();
+        assert!(weight < 30_000, "{} weighs {weight} bytes", page.name);
+    }
+}

@@ -1,0 +1,15 @@
+//! What the tests share: a whole installation for each ([`app`]), somebody at a browser ([`browser`]) and programs that
+//! ask for access ([`client`]), over a database that a test has to itself ([`cluster`]).
+
+pub mod answer;
+pub mod app;
+pub mod browser;
+pub mod client;
+pub mod cluster;
+pub mod documents;
+pub mod witness;
+
+pub use answer::Answer;
+pub use app::TestApp;
+pub use browser::Browser;
+pub use client::{Client, Tokens};

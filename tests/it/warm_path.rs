@@ -1,0 +1,59 @@
+//! The warm path of an MCP call makes no database query: the database itself says so.
+
+use diesel::sql_types::{Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+use portcullis::db::Connection;
+use serde_json::json;
+
+use crate::support::TestApp;
+
+#[derive(diesel::QueryableByName)]
+struct Moment {
+    #[diesel(sql_type = Timestamptz)]
+    now: chrono::DateTime<chrono::Utc>,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Statement {
+    #[diesel(sql_type = Text)]
+    query: String,
+}
+
+/// The database's own time.
+async fn moment(conn: &mut Connection) -> Moment {
+    diesel::sql_query("SELECT clock_timestamp() AS now").get_result(conn).await.unwrap()
+}
+
+/// What anybody but this connection has asked since then, the heartbeat apart.
+async fn asked_since(conn: &mut Connection, moment: &Moment) -> Vec<String> {
+    let query = "SELECT query FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+                   AND greatest(query_start, backend_start) > $1 AND query NOT LIKE 'NOTIFY portcullis_beat_%'";
+    let query = diesel::sql_query(query).bind::<Timestamptz, _>(moment.now);
+    query.load::<Statement>(conn).await.unwrap().into_iter().map(|statement| statement.query).collect()
+}
+
+#[tokio::test]
+async fn a_warm_call_asks_the_database_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let token = app.client().await.connect(&ada).await.access;
+    let mut conn = app.db().direct().await.unwrap();
+    // What the set-up announced is heard, and read again, within a moment.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let tools = ["list_services", "debug_auth_context"];
+    for tool in tools {
+        app.call_tool(&token, tool, json!({})).await.assert(200);
+    }
+
+    let before = moment(&mut conn).await;
+    for _ in 0..50 {
+        for tool in tools {
+            app.call_tool(&token, tool, json!({})).await.assert(200);
+        }
+    }
+    assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
+
+    app.call_tool(&token, "leave_note", json!({ "note": "I was here" })).await.assert(200);
+    assert!(!asked_since(&mut conn, &before).await.is_empty(), "the witness sees what is asked");
+}

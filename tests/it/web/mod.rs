@@ -1,0 +1,4 @@
+//! The pages that decide about clients: consent and connected apps.
+
+mod apps;
+mod consent;

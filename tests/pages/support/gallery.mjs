@@ -1,0 +1,113 @@
+// Every page of the first release and how one gets to it, for the checks that hold on all of them and for the pictures.
+
+import { Person } from '../../clients/support/browser.mjs';
+import { authorizationRequest, redeem, register } from '../../clients/support/oauth.mjs';
+import { ADMIN } from '../../clients/support/portcullis.mjs';
+
+const MANY = 'openid profile email groups offline_access mcp:read mcp:write mcp:delete';
+
+/** A consent page of a client of that kind. */
+async function consent(visitor, { name, redirectUri, scope = 'mcp:read mcp:write', clientId }) {
+  const id = clientId ?? (await register(visitor.server, { name, redirectUris: [redirectUri] })).client_id;
+  const request = authorizationRequest(visitor.server, { clientId: id, redirectUri, scope });
+  await visitor.open(request.url);
+  if (await visitor.sees('Sign in')) await visitor.signIn(ADMIN);
+  if (!(await visitor.sees('Allow'))) throw new Error(`no consent page: ${await visitor.text()}`);
+  return request;
+}
+
+/** Registers a client and lets it in, as the administrator would. */
+export async function connect(server, { name, redirectUri, scope = 'mcp:read mcp:write' }) {
+  const { client_id: clientId } = await register(server, { name, redirectUris: [redirectUri] });
+  const request = authorizationRequest(server, { clientId, redirectUri, scope });
+  await redeem(server, request, await new Person(server, ADMIN).decide(request.url));
+}
+
+/** `[name, how to get there]`: each starts with a visitor who is not signed in. */
+export const gallery = [
+  ['home', (visitor) => visitor.open('/')],
+  ['sign-in', (visitor) => visitor.open('/login')],
+  [
+    'sign-in-refused',
+    async (visitor) => {
+      await visitor.open('/login');
+      await visitor.signIn({ username: 'alice', password: 'not the password' });
+    },
+  ],
+  [
+    'sign-in-for-client',
+    async (visitor) => {
+      const redirectUri = 'http://127.0.0.1:9/callback';
+      const { client_id: clientId } = await register(visitor.server, { name: 'Example Editor', redirectUris: [redirectUri] });
+      await visitor.open(authorizationRequest(visitor.server, { clientId, redirectUri, scope: 'mcp:read mcp:write' }).url);
+    },
+  ],
+  ['consent-loopback', (visitor) => consent(visitor, { name: 'Example Editor', redirectUri: 'http://127.0.0.1:9/callback' })],
+  ['consent-unverified', (visitor) => consent(visitor, { name: 'Meeting Notes', redirectUri: 'https://notes.example/callback' })],
+  ['consent-private-scheme', (visitor) => consent(visitor, { name: 'Cursor', redirectUri: 'cursor://anysphere.cursor-mcp/oauth/callback' })],
+  [
+    'consent-many-scopes',
+    (visitor) => consent(visitor, { name: 'Everything Assistant', redirectUri: 'https://assistant.example/callback', scope: MANY }),
+  ],
+  [
+    'consent-answered',
+    async (visitor) => {
+      await consent(visitor, { name: 'Example Editor', redirectUri: 'http://127.0.0.1:9/callback' });
+      const url = visitor.page.url();
+      const tab = await visitor.context.newPage();
+      await tab.goto(url);
+      const answered = tab.waitForResponse((response) => response.request().method() === 'POST');
+      await tab.getByRole('button', { name: 'Deny', exact: true }).click({ noWaitAfter: true });
+      await answered;
+      await tab.close();
+      await visitor.open(url);
+    },
+  ],
+  [
+    'error',
+    (visitor) => {
+      const redirectUri = 'https://notes.example/callback';
+      return visitor.open(authorizationRequest(visitor.server, { clientId: 'forgotten-client', redirectUri }).url);
+    },
+  ],
+  ['not-found', (visitor) => visitor.open('/no-such-page')],
+  ['set-up-used', (visitor) => visitor.open('/setup?link=unknown')],
+  [
+    'connected-apps-empty',
+    async (visitor) => {
+      await visitor.open('/settings/apps');
+      await visitor.signIn(visitor.server.newcomer);
+    },
+  ],
+  [
+    'connected-apps',
+    async (visitor) => {
+      await connect(visitor.server, { name: 'Example Editor', redirectUri: 'http://127.0.0.1:9/callback' });
+      await visitor.open('/settings/apps');
+      await visitor.signIn(ADMIN);
+    },
+  ],
+  [
+    'sign-out',
+    async (visitor) => {
+      await visitor.open('/settings/apps');
+      await visitor.signIn(ADMIN);
+      await visitor.open('/logout');
+    },
+  ],
+  [
+    'signed-out',
+    async (visitor) => {
+      await visitor.open('/settings/apps');
+      await visitor.signIn(ADMIN);
+      await visitor.open('/logout');
+      await visitor.press('Sign out');
+    },
+  ],
+];
+
+/** The consent page of a client that a metadata document vouches for; the installation must be allowed to fetch it. */
+export const verified = (host, redirectUri) => [
+  'consent-verified',
+  (visitor) => consent(visitor, { clientId: host.url, redirectUri }),
+];

@@ -27,7 +27,8 @@ export class Visitor {
   static async arrive(browser, server, options = {}) {
     const visitor = new Visitor();
     visitor.server = server;
-    visitor.context = await browser.newContext({ baseURL: server.url, ...options });
+    // Colours that are still on their way would be measured in between.
+    visitor.context = await browser.newContext({ baseURL: server.url, reducedMotion: 'reduce', ...options });
     visitor.context.setDefaultTimeout(20_000);
     visitor.page = await visitor.context.newPage();
     visitor.#watch();

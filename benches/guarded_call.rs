@@ -24,11 +24,13 @@ use portcullis::config::Config;
 use portcullis::crypto::{Random, RootKeys};
 use portcullis::db::embedded::{Embedded, EmbeddedSettings};
 use portcullis::db::{Db, migrations};
+use portcullis::grants::client::{self, ClientOptions, ClientOrigin, NewClient};
+use portcullis::grants::client_metadata::{ApplicationType, AuthMethod};
 use portcullis::grants::sign::{AccessTokenClaims, Audience};
 use portcullis::http::urls;
 use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
 use portcullis::server;
-use portcullis::types::{GrantId, Scope, known_scopes};
+use portcullis::types::{GrantId, Scope, SubjectId, Words, known_scopes};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -153,10 +155,27 @@ async fn token(app: &App) -> String {
     let person = NewPerson { username: "ada".to_owned(), ..NewPerson::default() };
     let added = app.db.write(async |conn| add_person(conn, person, &Origin::operator(), now).await).await.unwrap();
     let AddPerson::Added(user) = added else { panic!("a person") };
+    let client = NewClient {
+        id: "bench".to_owned(),
+        origin: ClientOrigin::Administrator,
+        name: "Bench".to_owned(),
+        secret: None,
+        auth_method: AuthMethod::None,
+        application_type: ApplicationType::Native,
+        redirect_uris: Vec::new(),
+        grant_types: Words::from_iter(["authorization_code"]),
+        scope: Scope::of(&known_scopes::SELF_REGISTERED),
+        metadata: serde_json::json!({}),
+        metadata_hash: [0; 32],
+        created_from: None,
+        fresh_until: None,
+        options: ClientOptions::default(),
+    };
+    app.db.write(async |conn| client::insert(conn, &client, now).await).await.unwrap();
     let scope = Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]);
     let claims = AccessTokenClaims {
         iss: app.issuer().to_owned(),
-        sub: user.id,
+        sub: SubjectId::Person(user.id),
         aud: Audience::One(app.at(urls::MCP)),
         exp: now.timestamp() + 3600,
         iat: now.timestamp(),
@@ -165,10 +184,12 @@ async fn token(app: &App) -> String {
         scopes: scope.tokens().map(str::to_owned).collect(),
         scope,
         token_use: "access".to_owned(),
-        grant_id: GrantId::fresh(),
-        auth_time: now.timestamp(),
+        grant_id: Some(GrantId::fresh()),
+        auth_time: Some(now.timestamp()),
         amr: vec!["pwd".to_owned()],
         groups: None,
+        cnf: None,
+        act: None,
     };
     app.signing.access_token(&claims).unwrap()
 }

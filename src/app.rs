@@ -6,9 +6,11 @@ use crate::access::Access;
 use crate::audit::Origin;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crypto::key_sets::KeySets;
 use crate::crypto::{Passwords, Random, RootKeys};
 use crate::db::changes::Changes;
 use crate::db::{self, Connection, Db};
+
 use crate::grants::Terms;
 use crate::grants::client_names::ClientNames;
 use crate::grants::sign::{Signing, SigningError};
@@ -41,6 +43,8 @@ pub struct App {
     pub changes: Changes,
     /// The way out.
     pub net: Net,
+    /// Other people's public keys.
+    pub key_sets: KeySets,
 }
 
 /// Why an installation cannot be opened.
@@ -91,6 +95,7 @@ impl App {
             keys,
             signing,
             net,
+            key_sets: KeySets::default(),
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.servers.reload(&app.db).await?;
@@ -107,6 +112,11 @@ impl App {
         self.config.server.public_url.at(path)
     }
 
+    /// The audience that opens every door of ours (`decisions` 8).
+    pub fn gateway_audience(&self) -> &str {
+        self.config.tokens.gateway_audience.as_deref().unwrap_or(self.issuer())
+    }
+
     /// The terms on which tokens are given to a request that comes from there, now.
     pub fn terms<'a>(&'a self, origin: &'a Origin) -> Terms<'a> {
         let Self { keys, random, config, clock, .. } = self;
@@ -116,6 +126,8 @@ impl App {
     /// Runs a verb that may cut somebody off. On this node the cut holds before the answer goes out; the others hear of it.
     pub async fn cut<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>) -> Result<T, db::Error> {
         let outcome = self.db.write(verb).await?;
+        self.access.forget_subjects();
+        self.access.forget_clients();
         self.access.reload_revocations(&self.db, self.clock.now()).await?;
         Ok(outcome)
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::db::Connection;
 use crate::schema::audit_events;
-use crate::types::{GrantId, UserId};
+use crate::types::{GrantId, ServiceAccountId, SubjectId, UserId};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,7 @@ impl Origin {
 pub struct Entry {
     event: Event,
     user: Option<UserId>,
+    service_account: Option<ServiceAccountId>,
     client: Option<String>,
     grant: Option<GrantId>,
     detail: Value,
@@ -117,12 +118,21 @@ pub struct Entry {
 impl Entry {
     /// An event that concerns nothing yet.
     pub fn new(event: Event) -> Self {
-        Self { event, user: None, client: None, grant: None, detail: json!({}) }
+        Self { event, user: None, service_account: None, client: None, grant: None, detail: json!({}) }
     }
 
     /// Concerns this person.
     pub fn user(mut self, user: UserId) -> Self {
         self.user = Some(user);
+        self
+    }
+
+    /// Concerns this person or service account.
+    pub fn subject(mut self, subject: SubjectId) -> Self {
+        match subject {
+            SubjectId::Person(user) => self.user = Some(user),
+            SubjectId::Service(account) => self.service_account = Some(account),
+        }
         self
     }
 
@@ -132,9 +142,9 @@ impl Entry {
         self
     }
 
-    /// Concerns this grant.
-    pub fn grant(mut self, grant: GrantId) -> Self {
-        self.grant = Some(grant);
+    /// Concerns this grant, if any.
+    pub fn grant(mut self, grant: impl Into<Option<GrantId>>) -> Self {
+        self.grant = grant.into();
         self
     }
 
@@ -153,6 +163,7 @@ pub async fn record(conn: &mut Connection, entry: Entry, origin: &Origin, now: D
             audit_events::at.eq(now),
             audit_events::event.eq(entry.event.name()),
             audit_events::user_id.eq(entry.user),
+            audit_events::service_account_id.eq(entry.service_account),
             audit_events::client_id.eq(entry.client),
             audit_events::grant_id.eq(entry.grant),
             audit_events::address.eq(&origin.address),

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use super::principal::{AccessTokenCredential, Credential, Principal};
 use super::snapshot::Access;
 use crate::db::{self, Db};
-use crate::grants::authorize::within_rights;
 use crate::grants::revocation::{Revocable, Revocations};
 use crate::grants::sign::{AccessTokenClaims, Signing};
 
@@ -26,8 +25,8 @@ pub enum Authenticated {
 pub struct Door<'a> {
     /// We: the only issuer that is believed.
     pub issuer: &'a str,
-    /// The audience that opens it (RFC 8707 §2, `decisions` 8).
-    pub audience: &'a str,
+    /// The audiences that open it: its own and the gateway's (RFC 8707 §2, `decisions` 8).
+    pub audiences: [&'a str; 2],
     /// True while this node hears of changes; otherwise it asks the database.
     pub hears_changes: bool,
 }
@@ -36,7 +35,8 @@ pub struct Door<'a> {
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
 
 impl Access {
-    /// Judges an access token: type, signature, issuer, audience, time, revocation, and whether its person may still act.
+    /// Judges an access token: type, signature, issuer, audience, time, revocation, and whether its client and whoever it is
+    /// about may still act.
     pub async fn authenticate(
         &self,
         db: &Db,
@@ -48,26 +48,24 @@ impl Access {
         let Some(claims) = self.verified_claims(signing, token) else {
             return Ok(Authenticated::Refused("The token is not one of ours"));
         };
-        let credential = match judge(&claims, door, now) {
-            Ok(credential) => credential,
+        let (credential, audience) = match judge(&claims, door, now) {
+            Ok(judged) => judged,
             Err(why) => return Ok(Authenticated::Refused(why)),
         };
         let revocable = Revocable { token: &credential.id, grant: credential.grant };
         if self.is_revoked(db, &revocable, door.hears_changes, now).await? {
             return Ok(Authenticated::Refused("The token was revoked"));
         }
-        let person = if door.hears_changes {
-            self.person(db, claims.sub).await?
-        } else {
-            self.person_from_database(db, claims.sub).await?
+        let Some(ceiling) = self.client_ceiling(db, &credential.client_id, door.hears_changes).await? else {
+            return Ok(Authenticated::Refused("The client of this token may no longer act"));
         };
-        let Some(person) = person.filter(|person| !person.is_disabled) else {
-            return Ok(Authenticated::Refused("The person this token acts for may no longer sign in"));
+        let subject = self.subject(db, claims.sub, door.hears_changes).await?;
+        let Some(subject) = subject.filter(|subject| !subject.is_disabled()) else {
+            return Ok(Authenticated::Refused("Whoever this token acts for may no longer do anything"));
         };
-        let scope = within_rights(&claims.scope, person.is_admin);
-        let audience = door.audience.to_owned();
-        let credential = Credential::AccessToken(credential);
-        Ok(Authenticated::Caller(Arc::new(Principal { person, credential, scope, audience })))
+        let scope = subject.within_rights(&claims.scope.within(&ceiling));
+        let (audience, credential) = (audience.to_owned(), Credential::AccessToken(credential));
+        Ok(Authenticated::Caller(Arc::new(Principal { subject, credential, scope, audience })))
     }
 
     /// The claims, from memory or by checking the signature.
@@ -97,17 +95,17 @@ impl Access {
 }
 
 /// What the claims themselves say, whatever was remembered of the signature (RFC 9068 §4).
-fn judge(
+fn judge<'a>(
     claims: &AccessTokenClaims,
-    door: Door<'_>,
+    door: Door<'a>,
     now: DateTime<Utc>,
-) -> Result<AccessTokenCredential, &'static str> {
+) -> Result<(AccessTokenCredential, &'a str), &'static str> {
     if claims.iss != door.issuer || claims.token_use != "access" {
         return Err("The token is not one of ours");
     }
-    if !claims.aud.has(door.audience) {
+    let Some(audience) = door.audiences.into_iter().find(|audience| claims.aud.has(audience)) else {
         return Err("The token was issued for another resource");
-    }
+    };
     // Numbers that are no time at all are simply not good tokens.
     let (Some(expires_at), Some(issued_at)) =
         (DateTime::from_timestamp(claims.exp, 0), DateTime::from_timestamp(claims.iat, 0))
@@ -120,11 +118,12 @@ fn judge(
     if issued_at > now + CLOCK_SKEW {
         return Err("The token is not valid yet");
     }
-    Ok(AccessTokenCredential {
+    let credential = AccessTokenCredential {
         id: claims.jti.clone(),
         grant: claims.grant_id,
         client_id: claims.client_id.clone(),
         issued_at,
         expires_at,
-    })
+    };
+    Ok((credential, audience))
 }

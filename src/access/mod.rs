@@ -1,15 +1,16 @@
 //! May this caller do this?
 //!
 //! The warm path asks no database: a token's signature is remembered, and everything that could cut it off (revocations,
-//! disabled people, servers) is held in memory and kept current by [`changes`](crate::db::changes). A node that cannot hear
+//! disabled people and clients, servers) is held in memory and kept current by [`changes`](crate::db::changes). A node that cannot hear
 //! of changes asks the database instead, and one that cannot ask answers "try again", never "no" and never "yes".
 
 pub mod action;
 pub mod authenticate;
 pub mod policy;
 pub mod principal;
+mod remembered;
 pub mod snapshot;
 
 pub use authenticate::Authenticated;
-pub use principal::Principal;
+pub use principal::{Principal, Subject};
 pub use snapshot::Access;

@@ -6,8 +6,8 @@
 //!
 //! Not checked here: that the credential is real, alive and meant for this door. Whoever holds a [`Principal`] has that.
 
-use crate::access::Principal;
 use crate::access::action::Action;
+use crate::access::{Principal, Subject};
 use crate::types::{Scope, known_scopes};
 
 /// What came out.
@@ -41,7 +41,7 @@ struct Rule {
 
 /// Every rule, in the order in which it is asked. The first refusal decides.
 const RULES: [Rule; 2] = [
-    Rule { name: "person", refuses: refuses_disabled, looks_at: looks_at_person },
+    Rule { name: "subject", refuses: refuses_disabled, looks_at: looks_at_subject },
     Rule { name: "scope", refuses: refuses_scope, looks_at: looks_at_scope },
 ];
 
@@ -61,12 +61,16 @@ pub fn explain(principal: &Principal, action: &Action<'_>) -> Vec<Check> {
 }
 
 fn refuses_disabled(principal: &Principal, _: &Action<'_>) -> Option<Decision> {
-    principal.person.is_disabled.then_some(Decision::Denied("this person may no longer do anything here"))
+    let why = match principal.subject {
+        Subject::Person(_) => "this person may no longer do anything here",
+        Subject::Service(_) => "this service account may no longer do anything here",
+    };
+    principal.subject.is_disabled().then_some(Decision::Denied(why))
 }
 
-fn looks_at_person(principal: &Principal, _: &Action<'_>) -> String {
-    let state = if principal.person.is_disabled { "disabled" } else { "active" };
-    format!("{} is {state}", principal.person.username)
+fn looks_at_subject(principal: &Principal, _: &Action<'_>) -> String {
+    let state = if principal.subject.is_disabled() { "disabled" } else { "active" };
+    format!("{} is {state}", principal.subject.name())
 }
 
 /// RFC 6750 §3.1, `insufficient_scope`; higher scopes stand for the lower ones.
@@ -111,13 +115,13 @@ mod tests {
         };
         let credential = AccessTokenCredential {
             id: "jti".to_owned(),
-            grant: GrantId::fresh(),
+            grant: Some(GrantId::fresh()),
             client_id: "client".to_owned(),
             issued_at: DateTime::UNIX_EPOCH,
             expires_at: DateTime::UNIX_EPOCH,
         };
         Principal {
-            person: Arc::new(person),
+            subject: Subject::Person(Arc::new(person)),
             credential: Credential::AccessToken(credential),
             scope: scope.parse().unwrap(),
             audience: "http://localhost:8080/mcp".to_owned(),

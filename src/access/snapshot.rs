@@ -1,24 +1,28 @@
-//! What a node remembers: revocations, people and verified tokens.
+//! What a node remembers: revocations, verified tokens, and current facts of people, service accounts and clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 
+use super::principal::Subject;
+use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
 use crate::db::changes::Changes;
 use crate::db::{self, Db};
+use crate::grants::client;
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
-use crate::identity::{self, Person};
-use crate::types::UserId;
+use crate::identity::{service_account, user};
+use crate::types::{Scope, SubjectId};
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
 pub struct Access {
     pub(super) revocations: ArcSwap<Revocations>,
-    people: Cache<UserId, Arc<Person>>,
+    subjects: Remembered<SubjectId, Subject>,
+    /// The ceiling of every client that may act.
+    clients: Remembered<String, Arc<Scope>>,
     /// By the SHA-256 of the token: its signature and type were good, everything else is judged at every call.
     pub(super) verified: Cache<[u8; 32], Arc<AccessTokenClaims>>,
     /// True from the moment we hear that revocations changed until they have been read again.
@@ -26,25 +30,18 @@ pub struct Access {
     reading: tokio::sync::Mutex<()>,
     /// The listening connection since which everything has been read: what was announced between two is heard by nobody.
     read_since: AtomicU64,
-    /// Counts changes to people, so that facts read before a change are not remembered after it.
-    people_changes: AtomicU64,
 }
-
-/// Tokens and people remembered at most; the least used go first.
-const REMEMBERED: u64 = 100_000;
-/// However quiet a token or person is kept, it is read again after this.
-const REMEMBERED_FOR: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Access {
     fn default() -> Self {
         Self {
             revocations: ArcSwap::default(),
-            people: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
+            subjects: Remembered::default(),
+            clients: Remembered::default(),
             verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             behind: AtomicBool::new(false),
             reading: tokio::sync::Mutex::default(),
             read_since: AtomicU64::new(0),
-            people_changes: AtomicU64::new(0),
         }
     }
 }
@@ -85,10 +82,14 @@ impl Access {
         Ok(())
     }
 
-    /// Forgets what is known of every person.
-    pub fn forget_people(&self) {
-        self.people_changes.fetch_add(1, Ordering::SeqCst);
-        self.people.invalidate_all();
+    /// Forgets what is known of every person and service account.
+    pub fn forget_subjects(&self) {
+        self.subjects.forget();
+    }
+
+    /// Forgets what is known of every client.
+    pub fn forget_clients(&self) {
+        self.clients.forget();
     }
 
     /// Forgets which signatures were good, after the keys changed.
@@ -96,23 +97,38 @@ impl Access {
         self.verified.invalidate_all();
     }
 
-    /// Current facts of a person, from memory where they are known.
-    pub async fn person(&self, db: &Db, id: UserId) -> Result<Option<Arc<Person>>, db::Error> {
-        if let Some(known) = self.people.get(&id) {
-            return Ok(Some(known));
-        }
-        let changes = self.people_changes.load(Ordering::SeqCst);
-        let Some(person) = self.person_from_database(db, id).await? else { return Ok(None) };
-        self.people.insert(id, Arc::clone(&person));
-        if self.people_changes.load(Ordering::SeqCst) != changes {
-            self.people.invalidate(&id);
-        }
-        Ok(Some(person))
+    /// Current facts of whoever a token is about: from memory where that can be trusted.
+    pub(super) async fn subject(
+        &self,
+        db: &Db,
+        id: SubjectId,
+        hears_changes: bool,
+    ) -> Result<Option<Subject>, db::Error> {
+        let read = async || subject(db, id).await;
+        if hears_changes { self.subjects.get(&id, read).await } else { read().await }
     }
 
-    /// Current facts of a person, from the database.
-    pub(super) async fn person_from_database(&self, db: &Db, id: UserId) -> Result<Option<Arc<Person>>, db::Error> {
-        let mut conn = db.read().await?;
-        Ok(identity::user::person(&mut conn, id).await?.map(Arc::new))
+    /// The ceiling of a client, unless it is disabled or gone: from memory where that can be trusted.
+    pub(super) async fn client_ceiling(
+        &self,
+        db: &Db,
+        id: &str,
+        hears_changes: bool,
+    ) -> Result<Option<Arc<Scope>>, db::Error> {
+        let read = async || {
+            let mut conn = db.read().await?;
+            Ok(client::ceiling(&mut conn, id).await?.map(Arc::new))
+        };
+        if hears_changes { self.clients.get(id, read).await } else { read().await }
     }
+}
+
+async fn subject(db: &Db, id: SubjectId) -> Result<Option<Subject>, db::Error> {
+    let mut conn = db.read().await?;
+    Ok(match id {
+        SubjectId::Person(id) => user::person(&mut conn, id).await?.map(|person| Subject::Person(Arc::new(person))),
+        SubjectId::Service(id) => {
+            service_account::find(&mut conn, id).await?.map(|account| Subject::Service(Arc::new(account)))
+        }
+    })
 }

@@ -65,7 +65,7 @@ impl Default for Config {
             secret_key: None,
             admin: AdminConfig { username: "admin".to_owned(), password: None },
             lifetimes: Lifetimes::default(),
-            tokens: TokenConfig { access_token_algorithm: Algorithm::Es256 },
+            tokens: TokenConfig { access_token_algorithm: Algorithm::Es256, gateway_audience: None },
             outbound: OutboundConfig::default(),
             log: LogConfig { filter: "info".to_owned(), json: false },
         }
@@ -158,6 +158,8 @@ impl Default for Lifetimes {
 pub struct TokenConfig {
     /// `PORTCULLIS_ACCESS_TOKEN_ALGORITHM`: `ES256` (default), `RS256` or `EdDSA`.
     pub access_token_algorithm: Algorithm,
+    /// `PORTCULLIS_GATEWAY_AUDIENCE`: the audience that opens every door; the public URL when there is none.
+    pub gateway_audience: Option<String>,
 }
 
 /// How we go out to URLs that others gave us.

@@ -214,6 +214,21 @@ pub static SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "PORTCULLIS_GATEWAY_AUDIENCE",
+        meaning: "The audience of tokens that open every door: those of machine accounts, and of people who ask for it.",
+        allowed: "a name or URL without spaces, such as kambrium-mcp",
+        unset: "the public URL",
+        place: Place {
+            set: |config, text| {
+                let is_name = !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic());
+                config.tokens.gateway_audience = Some(is_name.then(|| text.to_owned())?);
+                Some(())
+            },
+            show: |config| config.tokens.gateway_audience.clone(),
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_ACCESS_TOKEN_LIFETIME",
         meaning: "How long an access token is good.",
         allowed: "1s to 24h, such as 1h",

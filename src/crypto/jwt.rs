@@ -56,7 +56,7 @@ fn as_json(jwk: Jwk) -> Value {
 }
 
 /// RFC 7638 §3: the SHA-256 of the required members in alphabetical order.
-fn thumbprint(jwk: &Jwk) -> String {
+pub(super) fn thumbprint(jwk: &Jwk) -> String {
     let required: &[&str] = match jwk.key_type() {
         "EC" => &["crv", "kty", "x", "y"],
         "RSA" => &["e", "kty", "n"],

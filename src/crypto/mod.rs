@@ -1,9 +1,11 @@
 //! Secrets: how they are drawn, hashed, sealed and signed.
 
 pub mod jwt;
+pub mod key_sets;
 pub mod password;
 mod random;
 mod root_keys;
+pub mod statement;
 mod token;
 
 pub use password::{Busy, PasswordHash, Passwords, Verdict};

@@ -217,6 +217,7 @@ fn new_grant(
         expires_at: terms.now + terms.lifetimes.grant,
         ended_at: None,
         end_reason: None,
+        dpop_jkt: None,
     }
 }
 

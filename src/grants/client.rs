@@ -1,5 +1,7 @@
 //! NOUN `clients`: OAuth clients, however they became known to us.
 
+mod options;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
@@ -13,6 +15,10 @@ use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
 use crate::schema::clients as table;
 use crate::types::{RedirectUri, Scope, Words, known_scopes};
+pub use options::{ClientOptions, Profile, Uris};
+
+/// What is announced when a client is cut off, or may have less than before.
+pub const CHANGED: &str = "clients";
 
 /// How a client became known. One of one origin never takes over the id of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +75,8 @@ pub struct Client {
     pub fresh_until: Option<DateTime<Utc>>,
     /// When it was cut off.
     pub disabled_at: Option<DateTime<Utc>>,
+    /// What it asks of us beyond a redirect.
+    pub options: ClientOptions,
 }
 
 impl Client {
@@ -114,6 +122,8 @@ struct Row {
     created_at: DateTime<Utc>,
     fresh_until: Option<DateTime<Utc>>,
     disabled_at: Option<DateTime<Utc>>,
+    #[diesel(embed)]
+    options: ClientOptions,
 }
 
 impl Row {
@@ -135,6 +145,7 @@ impl Row {
             created_at: self.created_at,
             fresh_until: self.fresh_until,
             disabled_at: self.disabled_at,
+            options: self.options,
         })
     }
 }
@@ -181,6 +192,8 @@ pub struct NewClient {
     pub created_from: Option<String>,
     /// For a metadata document: until when it need not be read again.
     pub fresh_until: Option<DateTime<Utc>>,
+    /// What it asks of us beyond a redirect.
+    pub options: ClientOptions,
 }
 
 #[derive(Insertable)]
@@ -202,6 +215,8 @@ struct NewRow<'a> {
     created_from: Option<&'a str>,
     fetched_at: Option<DateTime<Utc>>,
     fresh_until: Option<DateTime<Utc>>,
+    #[diesel(embed)]
+    options: ClientOptions,
 }
 
 impl NewClient {
@@ -224,6 +239,7 @@ impl NewClient {
             metadata_hash: registration.fingerprint(),
             created_from: from.address.clone(),
             fresh_until: None,
+            options: ClientOptions::default(),
         }
     }
 
@@ -245,6 +261,7 @@ impl NewClient {
             created_from: self.created_from.as_deref(),
             fetched_at: (self.origin == ClientOrigin::MetadataDocument).then_some(now),
             fresh_until: self.fresh_until,
+            options: self.options.clone(),
         }
     }
 }
@@ -257,6 +274,14 @@ pub async fn find(conn: &mut Connection, id: &str) -> QueryResult<Option<Client>
     }
     let row = table::table.find(id).select(Row::as_select()).first(conn).await.optional()?;
     row.map(Row::read).transpose()
+}
+
+/// What access decides on at every call of a client: its ceiling, unless it is disabled or gone.
+pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Scope>> {
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    table::table.find(id).filter(table::disabled_at.is_null()).select(table::scope).first(conn).await.optional()
 }
 
 /// The clients of these ids.

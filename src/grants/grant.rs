@@ -38,6 +38,8 @@ pub struct Grant {
     pub ended_at: Option<DateTime<Utc>>,
     /// Why.
     pub end_reason: Option<String>,
+    /// The thumbprint of the key that its refresh tokens are bound to (RFC 9449 §5).
+    pub dpop_jkt: Option<String>,
 }
 
 /// Why a grant ended before its time.

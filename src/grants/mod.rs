@@ -1,7 +1,7 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod adopt;
 pub mod authorization_code;
@@ -22,6 +22,7 @@ pub mod revoke;
 pub mod rotate;
 pub mod sign;
 pub mod signing_key;
+pub mod used_assertion;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

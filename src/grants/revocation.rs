@@ -58,8 +58,8 @@ pub struct Revocations {
 pub struct Revocable<'a> {
     /// Its `jti`.
     pub token: &'a str,
-    /// The grant it was issued under.
-    pub grant: GrantId,
+    /// The grant it was issued under, if any.
+    pub grant: Option<GrantId>,
 }
 
 impl Revocations {
@@ -87,7 +87,7 @@ impl Revocations {
     /// What has ended never comes back, so the time does not matter: a token that is signed a moment after the end of its
     /// grant, because the two raced, is as dead as the others.
     pub fn kill(&self, token: &Revocable<'_>) -> bool {
-        self.tokens.contains(token.token) || self.grants.contains(&token.grant)
+        self.tokens.contains(token.token) || token.grant.is_some_and(|grant| self.grants.contains(&grant))
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let killed = |kind: &str, subject: String| {
             let mut all = Revocations::default();
             all.add(kind, subject);
-            all.kill(&Revocable { token: "jti", grant })
+            all.kill(&Revocable { token: "jti", grant: Some(grant) })
         };
         for (kind, subject) in [("token", "jti".to_owned()), ("grant", grant.to_string())] {
             assert!(killed(kind, subject), "{kind}");

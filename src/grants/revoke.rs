@@ -59,7 +59,7 @@ pub async fn access_token(
     terms: &Terms<'_>,
     client: &Client,
     jti: &str,
-    grant: GrantId,
+    grant: Option<GrantId>,
     expires_at: DateTime<Utc>,
 ) -> QueryResult<()> {
     revocation::insert(conn, &Revoked::Token(jti.to_owned()), expires_at).await?;

@@ -16,7 +16,7 @@ use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, Verifyin
 use crate::crypto::{Label, RootKeys, Unsealable};
 use crate::db::{self, Connection, Db};
 use crate::identity::Person;
-use crate::types::{Algorithm, GrantId, Scope, UserId, known_scopes};
+use crate::types::{Algorithm, GrantId, Scope, SubjectId, UserId, known_scopes};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.
 pub struct Signing {
@@ -62,8 +62,8 @@ pub const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Rs256;
 pub struct AccessTokenClaims {
     /// Us.
     pub iss: String,
-    /// The person.
-    pub sub: UserId,
+    /// Whose right it is.
+    pub sub: SubjectId,
     /// The resource.
     pub aud: Audience,
     /// Seconds since the epoch; negative or absurd numbers are just numbers here.
@@ -80,15 +80,43 @@ pub struct AccessTokenClaims {
     pub scopes: Vec<String>,
     /// Always `access`.
     pub token_use: String,
-    /// The grant it was issued under.
-    pub grant_id: GrantId,
+    /// The grant it was issued under; a program that acts for itself has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<GrantId>,
     /// When the person had last proved who they are (RFC 9068 §2.2.1).
-    pub auth_time: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// How (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// The key without which it opens nothing (RFC 7800 §3.1, RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+    /// Who acts for the subject (RFC 8693 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
     /// The person's groups, when the scope `groups` was granted. Nothing here decides on them: they may be out of date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
+}
+
+/// The key that a token is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The RFC 7638 thumbprint of its public key.
+    pub jkt: String,
+}
+
+/// Who acts for somebody, and who acted before it (RFC 8693 §4.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The actor.
+    pub sub: SubjectId,
+    /// Its client.
+    pub client_id: String,
+    /// The actor before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
 }
 
 /// One audience or several (RFC 7519 §4.1.3).

@@ -35,9 +35,9 @@ impl Caller {
     pub async fn of(app: &App, request: &HttpRequest) -> Result<Self, Challenge> {
         let metadata = || metadata_url(&app.config.server.public_url);
         let Some(token) = bearer(request) else { return Err(Challenge::missing(metadata(), offered_scope())) };
-        let audience = app.at(urls::MCP);
+        let own = app.at(urls::MCP);
         let hears_changes = app.access.is_current(&app.changes);
-        let door = Door { issuer: app.issuer(), audience: &audience, hears_changes };
+        let door = Door { issuer: app.issuer(), audiences: [&own, app.gateway_audience()], hears_changes };
         match judge(app, token, door).await {
             Ok(Authenticated::Caller(principal)) => Ok(Self(principal)),
             Ok(Authenticated::Refused(why)) => Err(Challenge::invalid(metadata(), offered_scope(), why)),

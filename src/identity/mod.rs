@@ -1,6 +1,7 @@
-//! People: who they are and how they prove it.
+//! People and the programs that act for themselves: who they are and how they prove it.
 //!
-//! Nouns: [`user`], [`group`], [`session`], [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
+//! Nouns: [`user`], [`group`], [`service_account`], [`session`],
+//! [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
 //! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`set_up`], [`disable`].
 
 pub mod add_person;
@@ -9,6 +10,7 @@ pub mod group;
 mod new_password;
 mod person;
 pub mod recognise;
+pub mod service_account;
 pub mod session;
 pub mod set_up;
 pub mod setup_link;
@@ -17,11 +19,13 @@ pub mod sign_out;
 pub mod user;
 mod username;
 
+pub use group::Group;
 pub use new_password::{LONGEST_PASSWORD, NewPassword, PasswordRefusal, SHORTEST_PASSWORD};
 pub use person::Person;
+pub use service_account::ServiceAccount;
 pub use session::Session;
 pub use user::User;
 pub use username::{Username, UsernameRefusal};
 
-/// What is announced when facts of a person change, on which nodes decide from memory.
+/// What is announced when facts of a person or service account change, on which nodes decide from memory.
 pub const CHANGED: &str = "people";

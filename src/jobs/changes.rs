@@ -8,13 +8,14 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::db::changes::Change;
-use crate::grants::{revocation, signing_key};
+use crate::grants::{client, revocation, signing_key};
 use crate::{identity, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 4] = [revocation::CHANGED, identity::CHANGED, signing_key::CHANGED, upstreams::CHANGED];
+const TOPICS: [&str; 5] =
+    [revocation::CHANGED, identity::CHANGED, client::CHANGED, signing_key::CHANGED, upstreams::CHANGED];
 
 /// Listens until the listener is dropped. What cannot be read now is tried again, and holds up nothing else.
 pub async fn run(app: Arc<App>) {
@@ -66,7 +67,7 @@ impl Due {
             }
         }
         // Keys that cannot be read make tokens unknown, never good: memory can be trusted all the same.
-        let decisive = [revocation::CHANGED, identity::CHANGED];
+        let decisive = [revocation::CHANGED, identity::CHANGED, client::CHANGED];
         if decisive.iter().all(|topic| !self.topics.contains(topic))
             && let Some(connection) = self.connection.take()
         {
@@ -85,8 +86,12 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
             Ok(())
         }
         upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(|error| error.to_string()),
+        client::CHANGED => {
+            app.access.forget_clients();
+            Ok(())
+        }
         _ => {
-            app.access.forget_people();
+            app.access.forget_subjects();
             Ok(())
         }
     }

@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::app::App;
 use crate::db::lock::{self, Lock};
 use crate::db::{Connection, QueryResult};
-use crate::grants::{authorization_code, grant, pending_request, refresh_token, revocation, signing_key};
+use crate::grants::{
+    authorization_code, grant, pending_request, refresh_token, revocation, signing_key, used_assertion,
+};
 use crate::identity::session::{FAMILIAR_FOR, Session};
 use crate::identity::setup_link;
 
@@ -44,6 +46,7 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
         + pending_request::expire(conn, now).await?
         + revocation::expire(conn, now).await?
         + signing_key::expire(conn, now).await?
+        + used_assertion::expire(conn, now).await?
         + Session::expire(conn, now - FAMILIAR_FOR, BATCH).await?
         + setup_link::expire(conn, before).await?)
 }

@@ -21,7 +21,8 @@ pub async fn bring_about(app: &App, effect: Effect, by: &Principal, origin: &Ori
             app.cut(verb).await.map(drop)
         }
         Effect::LeaveNote(note) => {
-            let entry = Entry::new(Event::NoteLeft).user(by.person.id).client(&token.client_id).grant(token.grant);
+            let entry =
+                Entry::new(Event::NoteLeft).subject(by.subject.id()).client(&token.client_id).grant(token.grant);
             let entry = entry.detail(json!({ "note": note }));
             app.db.write(async |conn| audit::record(conn, entry, origin, terms.now).await).await
         }

@@ -34,7 +34,7 @@ pub fn contents(principal: &Principal, world: &World<'_>) -> Value {
 }
 
 fn text(principal: &Principal, world: &World<'_>) -> String {
-    let name = plain(&principal.person.username);
+    let name = plain(principal.subject.name());
     let scope = &principal.scope;
     let tools: String = tools::visible_to(principal).map(|tool| tool_line(principal, tool)).collect();
     let apps = world.public_url.at(urls::APPS);

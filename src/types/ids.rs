@@ -67,4 +67,6 @@ ids! {
     SessionId;
     /// An authorization request on somebody's consent page.
     PendingRequestId;
+    /// A program that acts for itself.
+    ServiceAccountId;
 }

@@ -90,9 +90,12 @@ const OWNERS: &[(&str, &str)] = &[
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("revocations", "grants/revocation.rs"),
     ("servers", "upstreams/server.rs"),
+    ("service_account_groups", "identity/service_account.rs"),
+    ("service_accounts", "identity/service_account.rs"),
     ("sessions", "identity/session.rs"),
     ("setup_links", "identity/setup_link.rs"),
     ("signing_keys", "grants/signing_key.rs"),
+    ("used_assertions", "grants/used_assertion.rs"),
     ("users", "identity/user.rs"),
 ];
 

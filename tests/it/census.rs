@@ -40,7 +40,7 @@ const CENSUS: &[Entry] = &[
         Kept("the trail outlives what it tells of"),
         &[
             (Personal, &["user_id", "address", "detail"]),
-            (Plain, &["id", "at", "event", "client_id", "grant_id", "request_id"]),
+            (Plain, &["id", "at", "event", "client_id", "grant_id", "request_id", "service_account_id"]),
         ],
     ),
     (
@@ -60,7 +60,12 @@ const CENSUS: &[Entry] = &[
             (Personal, &["created_from"]),
             (Plain, &["id", "origin", "name", "key_version", "token_endpoint_auth_method", "application_type"]),
             (Plain, &["redirect_uris", "grant_types", "scope", "metadata", "metadata_hash", "created_at"]),
-            (Plain, &["last_used_at", "fetched_at", "fresh_until", "disabled_at"]),
+            (Plain, &["last_used_at", "fetched_at", "fresh_until", "disabled_at", "jwks", "jwks_uri"]),
+            (Plain, &["post_logout_redirect_uris", "backchannel_logout_uri", "dpop_bound_access_tokens"]),
+            (
+                Plain,
+                &["require_pushed_authorization_requests", "profile", "access_token_lifetime", "service_account_id"],
+            ),
         ],
     ),
     (
@@ -74,7 +79,7 @@ const CENSUS: &[Entry] = &[
         &[
             (Personal, &["user_id", "session_id", "amr", "authenticated_at"]),
             (Plain, &["id", "client_id", "resource", "scope", "created_at", "last_used_at", "expires_at"]),
-            (Plain, &["ended_at", "end_reason"]),
+            (Plain, &["ended_at", "end_reason", "dpop_jkt"]),
         ],
     ),
     ("group_members", Kept("until the person leaves the group"), &[(Personal, &["user_id"]), (Plain, &["group_id"])]),
@@ -103,6 +108,16 @@ const CENSUS: &[Entry] = &[
         &[(Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at"])],
     ),
     (
+        "service_account_groups",
+        Kept("until the account leaves the group"),
+        &[(Plain, &["group_id", "service_account_id"])],
+    ),
+    (
+        "service_accounts",
+        Kept("until an administrator removes it"),
+        &[(Plain, &["id", "name", "description", "created_at", "disabled_at"])],
+    ),
+    (
         "sessions",
         Expires("Session::expire("),
         &[
@@ -128,6 +143,7 @@ const CENSUS: &[Entry] = &[
             (Plain, &["kid", "algorithm", "public_jwk", "created_at", "retired_at", "expires_at"]),
         ],
     ),
+    ("used_assertions", Expires("used_assertion::expire("), &[(Plain, &["issuer", "assertion_hash", "expires_at"])]),
     (
         "users",
         Kept("until an administrator removes the person"),

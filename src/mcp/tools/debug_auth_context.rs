@@ -12,7 +12,7 @@ use crate::mcp::schema;
 pub(super) const TOOL: Tool = Tool {
     name: "debug_auth_context",
     title: "Show my access",
-    description: "Shows who this server takes you for: person, client, groups, scopes, audience, expiry, and how the decision \
+    description: "Shows who this server takes you for: person or service account, client, groups, scopes, audience, expiry, and how the decision \
                   to let you in was reached. Name a tool to see whether you may call it and what is missing.",
     hints: LOOKS,
     input,
@@ -31,9 +31,9 @@ fn output() -> Value {
     let flag = json!({ "type": "boolean" });
     let check = json!({ "check": text, "passed": flag, "detail": text });
     let properties = json!({
-        "person": schema::object(
-            json!({ "sub": text, "username": text, "display_name": text, "is_admin": flag }),
-            &["sub", "username", "display_name", "is_admin"],
+        "subject": schema::object(
+            json!({ "sub": text, "kind": text, "username": text, "display_name": text, "is_admin": flag }),
+            &["sub", "kind", "username", "display_name", "is_admin"],
         ),
         "client": schema::object(json!({ "client_id": text, "client_name": text }), &["client_id"]),
         "groups": texts,
@@ -41,7 +41,7 @@ fn output() -> Value {
         "audience": text,
         "credential": schema::object(
             json!({ "kind": text, "issued_at": text, "expires_at": text, "grant_id": text }),
-            &["kind", "issued_at", "expires_at", "grant_id"],
+            &["kind", "issued_at", "expires_at"],
         ),
         "decision": schema::object(
             json!({
@@ -56,7 +56,7 @@ fn output() -> Value {
             &["action", "allowed", "checks"],
         ),
     });
-    schema::object(properties, &["person", "client", "groups", "scopes", "audience", "credential", "decision"])
+    schema::object(properties, &["subject", "client", "groups", "scopes", "audience", "credential", "decision"])
 }
 
 fn run(call: &Call<'_>) -> Outcome {
@@ -66,29 +66,33 @@ fn run(call: &Call<'_>) -> Outcome {
         return Outcome::Mistake("there is no tool of that name; tools/list has them all".to_owned());
     };
     let principal = call.principal;
-    let person = &principal.person;
+    let subject = &principal.subject;
     let Credential::AccessToken(token) = &principal.credential;
     let mut client = json!({ "client_id": token.client_id });
     if let Some(name) = call.world.client_name {
         client["client_name"] = name.into();
     }
+    let mut credential = json!({
+        "kind": "access_token",
+        "issued_at": token.issued_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "expires_at": token.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+    });
+    if let Some(grant) = token.grant {
+        credential["grant_id"] = json!(grant);
+    }
     Outcome::Done(json!({
-        "person": {
-            "sub": person.id,
-            "username": person.username,
-            "display_name": person.display_name,
-            "is_admin": person.is_admin,
+        "subject": {
+            "sub": subject.id(),
+            "kind": subject.kind(),
+            "username": subject.name(),
+            "display_name": subject.display_name(),
+            "is_admin": subject.is_admin(),
         },
         "client": client,
-        "groups": person.groups,
+        "groups": subject.groups(),
         "scopes": principal.scope.tokens().collect::<Vec<_>>(),
         "audience": principal.audience,
-        "credential": {
-            "kind": "access_token",
-            "issued_at": token.issued_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            "expires_at": token.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            "grant_id": token.grant,
-        },
+        "credential": credential,
         "decision": decision(call, tool.name, &tool.action()),
     }))
 }

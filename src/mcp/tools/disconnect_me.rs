@@ -24,8 +24,11 @@ fn output() -> Value {
 
 fn run(call: &Call<'_>) -> Outcome {
     match &call.principal.credential {
-        Credential::AccessToken(token) => {
-            Outcome::Doing(json!({ "disconnected": true }), Effect::EndGrant(token.grant))
-        }
+        Credential::AccessToken(token) => match token.grant {
+            Some(grant) => Outcome::Doing(json!({ "disconnected": true }), Effect::EndGrant(grant)),
+            None => Outcome::Mistake(
+                "this program acts for itself, so there is no grant to end; an administrator can disable it".to_owned(),
+            ),
+        },
     }
 }

@@ -23,7 +23,8 @@ pub(super) async fn redeem(app: &App, form: &ClientRequest, origin: &Origin) -> 
     match redeemed {
         Redeemed::Bought { grant, person, refresh, nonce } => {
             let scope = grant.scope.clone();
-            sign(app, Bought { grant: &grant, person: &person, scope, refresh, nonce: nonce.as_deref() })
+            let nonce = nonce.as_deref();
+            sign(app, Bought { client: &form.client, grant: &grant, person: &person, scope, refresh, nonce })
         }
         Redeemed::Refused(why) => Err(Error::InvalidGrant(why)),
         Redeemed::WrongResource => Err(Error::InvalidTarget("The code was granted for another resource")),

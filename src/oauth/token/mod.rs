@@ -11,13 +11,14 @@ use super::client_request::ClientRequest;
 use super::error::Error;
 use crate::app::App;
 use crate::crypto::PlainToken;
+use crate::grants::client::Client;
 use crate::grants::grant::Grant;
-use crate::grants::sign::{AccessTokenClaims, Audience, PersonClaims};
+use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, PersonClaims};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::params::Params;
 use crate::identity::Person;
-use crate::types::{Scope, known_scopes};
+use crate::types::{Scope, SubjectId, known_scopes};
 
 /// The grant types that we dispatch on: discovery and registration list the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +74,9 @@ struct Tokens {
     id_token: Option<String>,
 }
 
-/// What was bought: everything an answer is made of.
+/// What a person's grant bought: everything an answer is made of.
 struct Bought<'a> {
+    client: &'a Client,
     grant: &'a Grant,
     person: &'a Person,
     scope: Scope,
@@ -82,40 +84,80 @@ struct Bought<'a> {
     nonce: Option<&'a str>,
 }
 
-/// Signs the tokens.
+/// Signs the tokens that a person's grant bought.
 fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
-    let Bought { grant, person, scope, refresh, nonce } = bought;
-    let now = app.clock.now();
-    let lifetime = app.config.lifetimes.access_token;
+    let Bought { client, grant, person, scope, refresh, nonce } = bought;
     let about = PersonClaims::of(person, &scope);
-    let claims = AccessTokenClaims {
-        iss: app.issuer().to_owned(),
-        sub: grant.user_id,
-        aud: Audience::One(grant.resource.clone()),
-        exp: (now + lifetime).timestamp(),
-        iat: now.timestamp(),
-        jti: uuid::Uuid::now_v7().to_string(),
-        client_id: grant.client_id.clone(),
-        scopes: scope.tokens().map(str::to_owned).collect(),
-        scope: scope.clone(),
-        token_use: "access".to_owned(),
-        grant_id: grant.id,
-        auth_time: grant.authenticated_at.timestamp(),
-        amr: grant.amr.0.clone(),
-        groups: about.groups.clone(),
-    };
     let id_token = match scope.has(known_scopes::OPENID) {
-        true => Some(app.signing.id_token(app.issuer(), grant, about, nonce, now, lifetime)?),
+        true => {
+            let lifetime = app.config.lifetimes.access_token;
+            let about = about.clone();
+            Some(app.signing.id_token(app.issuer(), grant, about, nonce, app.clock.now(), lifetime)?)
+        }
         false => None,
     };
-    Ok(Tokens {
-        access_token: app.signing.access_token(&claims)?,
-        token_type: "Bearer",
-        expires_in: lifetime.num_seconds(),
+    let token = AccessToken {
+        client,
+        subject: SubjectId::Person(person.id),
+        audience: Audience::One(grant.resource.clone()),
         scope,
-        refresh_token: refresh.map(|token| token.reveal().to_owned()),
-        id_token,
-    })
+        groups: about.groups,
+        grant: Some(grant),
+        confirmation: None,
+        actor: None,
+    };
+    Ok(Tokens { refresh_token: refresh.map(|token| token.reveal().to_owned()), id_token, ..token.sign(app)? })
+}
+
+/// An access token about to be signed: what differs between the grant types.
+struct AccessToken<'a> {
+    client: &'a Client,
+    subject: SubjectId,
+    audience: Audience,
+    scope: Scope,
+    /// The subject's groups, where the scope opens them.
+    groups: Option<Vec<String>>,
+    /// What a person allowed; a program that acts for itself needs nobody's leave.
+    grant: Option<&'a Grant>,
+    /// The key to bind it to.
+    confirmation: Option<Confirmation>,
+    /// Who acts for the subject.
+    actor: Option<Actor>,
+}
+
+impl AccessToken<'_> {
+    /// Signs it: an answer with this one token.
+    fn sign(self, app: &App) -> Result<Tokens, Error> {
+        let now = app.clock.now();
+        let lifetime = self.client.options.access_token_lifetime().unwrap_or(app.config.lifetimes.access_token);
+        let token_type = if self.confirmation.is_some() { "DPoP" } else { "Bearer" };
+        let claims = AccessTokenClaims {
+            iss: app.issuer().to_owned(),
+            sub: self.subject,
+            aud: self.audience,
+            exp: (now + lifetime).timestamp(),
+            iat: now.timestamp(),
+            jti: uuid::Uuid::now_v7().to_string(),
+            client_id: self.client.id.clone(),
+            scopes: self.scope.tokens().map(str::to_owned).collect(),
+            scope: self.scope,
+            token_use: "access".to_owned(),
+            grant_id: self.grant.map(|grant| grant.id),
+            auth_time: self.grant.map(|grant| grant.authenticated_at.timestamp()),
+            amr: self.grant.map(|grant| grant.amr.0.clone()).unwrap_or_default(),
+            groups: self.groups,
+            cnf: self.confirmation,
+            act: self.actor,
+        };
+        Ok(Tokens {
+            access_token: app.signing.access_token(&claims)?,
+            token_type,
+            expires_in: lifetime.num_seconds(),
+            scope: claims.scope,
+            refresh_token: None,
+            id_token: None,
+        })
+    }
 }
 
 /// The one resource that a token request may name (RFC 8707 §2.2).

@@ -22,7 +22,8 @@ pub(super) async fn refresh(app: &App, form: &ClientRequest, origin: &Origin) ->
     let rotated = app.db.write(async |conn| rotate::rotate(conn, &terms, &form.client, &attempt).await).await?;
     match rotated {
         Rotated::Refreshed { grant, person, scope, successor } => {
-            sign(app, Bought { grant: &grant, person: &person, scope, refresh: Some(successor), nonce: None })
+            let refresh = Some(successor);
+            sign(app, Bought { client: &form.client, grant: &grant, person: &person, scope, refresh, nonce: None })
         }
         Rotated::Refused(why) => Err(Error::InvalidGrant(why)),
         Rotated::WrongScope => Err(Error::InvalidScope("The scope is wider than what was granted")),

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis::access::Principal;
 use portcullis::access::principal::{AccessTokenCredential, Credential};
+use portcullis::access::{Principal, Subject};
 use portcullis::identity::Person;
 use portcullis::mcp::serve::{Answer, Reply, World, serve};
 use portcullis::types::{GrantId, PublicUrl, UserId};
@@ -39,13 +39,13 @@ fn ada(scope: &str) -> Principal {
     };
     let credential = AccessTokenCredential {
         id: "the-jti".to_owned(),
-        grant: GrantId::fresh(),
+        grant: Some(GrantId::fresh()),
         client_id: "client-1".to_owned(),
         issued_at: noon() - TimeDelta::minutes(10),
         expires_at: noon() + TimeDelta::minutes(50),
     };
     Principal {
-        person: Arc::new(person),
+        subject: Subject::Person(Arc::new(person)),
         credential: Credential::AccessToken(credential),
         scope: scope.parse().unwrap(),
         audience: "http://localhost:8080/mcp".to_owned(),

@@ -1,5 +1,6 @@
 //! The built-in tools: what they answer, what they refuse, and the scope that each takes.
 
+use portcullis::access::Subject;
 use portcullis::mcp::message::Object;
 use portcullis::mcp::serve::Effect;
 use serde_json::json;
@@ -28,7 +29,7 @@ fn mistake(answer: Answer) -> String {
 fn debug_auth_context_tells_who_by_what_and_why_and_never_a_token() {
     let ada = ada("email mcp:read");
     let context = done(call(&ada, "debug_auth_context", json!({})));
-    assert_eq!(context["person"]["username"], "ada");
+    assert_eq!(context["subject"]["username"], "ada");
     assert_eq!(context["client"], json!({ "client_id": "client-1", "client_name": "Test client" }));
     assert_eq!(context["groups"], json!(["engines"]));
     assert_eq!(context["scopes"], json!(["email", "mcp:read"]));
@@ -36,7 +37,7 @@ fn debug_auth_context_tells_who_by_what_and_why_and_never_a_token() {
     assert_eq!(context["credential"]["expires_at"], "2027-01-15T08:50:00Z");
     assert_eq!(context["decision"]["allowed"], true);
     let checks: Vec<&Value> = context["decision"]["checks"].as_array().unwrap().iter().map(|it| &it["check"]).collect();
-    assert_eq!(checks, ["credential", "audience", "expiry", "person", "scope"]);
+    assert_eq!(checks, ["credential", "audience", "expiry", "subject", "scope"]);
     assert!(!context.to_string().contains("the-jti") && !context.to_string().contains("null"));
 }
 
@@ -169,7 +170,7 @@ fn a_token_without_an_mcp_scope_gets_nowhere() {
 fn only_a_caller_with_enough_scope_brings_about_an_effect() {
     let ada = ada("mcp:delete");
     let Credential::AccessToken(token) = &ada.credential;
-    assert_eq!(call(&ada, "disconnect_me", json!({})).effect, Some(Effect::EndGrant(token.grant)));
+    assert_eq!(call(&ada, "disconnect_me", json!({})).effect, Some(Effect::EndGrant(token.grant.unwrap())));
     let noted = call(&ada, "leave_note", json!({ "note": " deployed " }));
     assert_eq!(noted.effect, Some(Effect::LeaveNote("deployed".to_owned())));
     assert_eq!(call(&super::ada("mcp:write"), "disconnect_me", json!({})).effect, None);
@@ -178,6 +179,7 @@ fn only_a_caller_with_enough_scope_brings_about_an_effect() {
 #[test]
 fn a_disabled_person_is_refused_without_a_challenge() {
     let mut ada = ada("mcp:delete");
-    Arc::make_mut(&mut ada.person).is_disabled = true;
+    let Subject::Person(person) = &mut ada.subject else { panic!("a person") };
+    Arc::make_mut(person).is_disabled = true;
     assert_eq!(message(modern(&ada, "tools/list", json!({}))).0, 403);
 }

@@ -12,7 +12,7 @@ use portcullis::clock::Clock;
 use portcullis::config::Config;
 use portcullis::crypto::{PasswordHash, Passwords, Random, RootKeys};
 use portcullis::db::{Connection, Db, QueryResult};
-use portcullis::grants::client::{self, ClientOrigin, NewClient};
+use portcullis::grants::client::{self, ClientOptions, ClientOrigin, NewClient};
 use portcullis::grants::client_metadata::{ApplicationType, AuthMethod};
 use portcullis::http::urls;
 use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
@@ -310,6 +310,7 @@ impl Node {
             metadata_hash: [1; 32],
             created_from: None,
             fresh_until: None,
+            options: ClientOptions::default(),
         };
         let now = self.clock().now();
         self.write(async |conn| client::insert(conn, &client, now).await).await;

@@ -1,0 +1,67 @@
+//! Facts that are read from the database once and kept until somebody says that they changed.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::db;
+
+/// Facts remembered at most; the least used go first.
+pub(super) const REMEMBERED: u64 = 100_000;
+/// However quiet it is, a fact is read again after this.
+pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Facts by their key. What is not there is not remembered: somebody may be about to make it.
+pub(super) struct Remembered<K, V> {
+    facts: Cache<K, V>,
+    /// Counts changes, so that what was read before a change is not remembered after it.
+    changes: AtomicU64,
+}
+
+impl<K, V> Remembered<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// The fact of this key, from memory or by reading it.
+    pub(super) async fn get<Q>(
+        &self,
+        key: &Q,
+        read: impl AsyncFnOnce() -> Result<Option<V>, db::Error>,
+    ) -> Result<Option<V>, db::Error>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        if let Some(known) = self.facts.get(key) {
+            return Ok(Some(known));
+        }
+        let changes = self.changes.load(Ordering::SeqCst);
+        let Some(fact) = read().await? else { return Ok(None) };
+        self.facts.insert(key.to_owned(), fact.clone());
+        if self.changes.load(Ordering::SeqCst) != changes {
+            self.facts.invalidate(key);
+        }
+        Ok(Some(fact))
+    }
+
+    /// Forgets them all.
+    pub(super) fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.facts.invalidate_all();
+    }
+}
+
+impl<K, V> Default for Remembered<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn default() -> Self {
+        let facts = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
+        Self { facts, changes: AtomicU64::new(0) }
+    }
+}

@@ -1,0 +1,23 @@
+//! ERRAND: somebody's public keys, from the URL where they are published (RFC 7517 §5).
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::crypto::statement::{Header, KeySet};
+use crate::net::Purpose;
+
+/// The largest key set: 32 RSA keys with room for their certificates.
+const LARGEST: usize = 64 * 1024;
+
+/// The keys at `url` that could verify a statement with this header: from memory while they are fresh and have one, else
+/// fetched. The error is in words for whoever published them.
+pub async fn fetch(app: &App, purpose: Purpose, url: &str, header: &Header) -> Result<Arc<KeySet>, String> {
+    let now = app.clock.now();
+    if let Some(known) = app.key_sets.get(url, header, now) {
+        return Ok(known);
+    }
+    let fetched = app.net.get(purpose, url, LARGEST).await.map_err(|error| error.to_string())?;
+    let json = serde_json::from_slice(&fetched.body).map_err(|_| "the answer is not JSON".to_owned())?;
+    let keys = KeySet::parse(&json).map_err(|error| error.to_string())?;
+    Ok(app.key_sets.keep(url, keys, now, fetched.fresh_for()))
+}

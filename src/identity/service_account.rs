@@ -1,0 +1,101 @@
+//! NOUN `service_accounts`: programs that act for themselves, and their groups.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Group;
+use crate::db::{Connection, changes};
+use crate::schema::{groups, service_account_groups, service_accounts};
+use crate::types::ServiceAccountId;
+
+/// Current facts of a service account, as every decision reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Stable, never reused.
+    pub id: ServiceAccountId,
+    /// Its name: for an M2M account the `client_id` too.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The groups it is in, sorted.
+    pub groups: Vec<String>,
+    /// Since when it is known.
+    pub created_at: DateTime<Utc>,
+    /// True when it may no longer do anything.
+    pub is_disabled: bool,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = service_accounts, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: ServiceAccountId,
+    name: String,
+    description: String,
+    created_at: DateTime<Utc>,
+    disabled_at: Option<DateTime<Utc>>,
+}
+
+/// Stores a new service account in these groups, unless one has that name.
+pub async fn insert(
+    conn: &mut Connection,
+    name: &str,
+    description: &str,
+    joined: &[Group],
+    now: DateTime<Utc>,
+) -> QueryResult<Option<ServiceAccountId>> {
+    let id = ServiceAccountId::fresh();
+    let row =
+        Row { id, name: name.to_owned(), description: description.to_owned(), created_at: now, disabled_at: None };
+    let new = diesel::insert_into(service_accounts::table)
+        .values(row)
+        .on_conflict(service_accounts::name)
+        .do_nothing()
+        .execute(conn)
+        .await?;
+    if new == 0 {
+        return Ok(None);
+    }
+    let memberships: Vec<_> = joined
+        .iter()
+        .map(|group| (service_account_groups::group_id.eq(group.id), service_account_groups::service_account_id.eq(id)))
+        .collect();
+    diesel::insert_into(service_account_groups::table).values(memberships).execute(conn).await?;
+    Ok(Some(id))
+}
+
+/// The current facts of one.
+pub async fn find(conn: &mut Connection, id: ServiceAccountId) -> QueryResult<Option<ServiceAccount>> {
+    let row: Option<Row> = service_accounts::table.find(id).select(Row::as_select()).first(conn).await.optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let groups = service_account_groups::table
+        .inner_join(groups::table)
+        .filter(service_account_groups::service_account_id.eq(id))
+        .order(groups::name)
+        .select(groups::name)
+        .load(conn)
+        .await?;
+    Ok(Some(ServiceAccount {
+        id,
+        name: row.name,
+        description: row.description,
+        groups,
+        created_at: row.created_at,
+        is_disabled: row.disabled_at.is_some(),
+    }))
+}
+
+/// Disables or enables; false when it already was, or none has that id.
+pub async fn set_disabled(
+    conn: &mut Connection,
+    id: ServiceAccountId,
+    disabled_at: Option<DateTime<Utc>>,
+) -> QueryResult<bool> {
+    use service_accounts as table;
+    let other = table::table.filter(table::id.eq(id).and(table::disabled_at.is_null().eq(disabled_at.is_some())));
+    let changed = diesel::update(other).set(table::disabled_at.eq(disabled_at)).execute(conn).await? > 0;
+    if changed {
+        changes::announce(conn, super::CHANGED).await?;
+    }
+    Ok(changed)
+}

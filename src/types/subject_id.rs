@@ -1,0 +1,71 @@
+//! Who a token is about, as its `sub` says it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{ServiceAccountId, UserId};
+
+/// The `sub` of our tokens: a person's plain id, or `service:` and the id of a service account. The two can never be mixed
+/// up (RFC 9700 §4.15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubjectId {
+    /// A person.
+    Person(UserId),
+    /// A program that acts for itself.
+    Service(ServiceAccountId),
+}
+
+const SERVICE: &str = "service:";
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(id) => id.fmt(f),
+            Self::Service(id) => write!(f, "{SERVICE}{id}"),
+        }
+    }
+}
+
+impl FromStr for SubjectId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        match text.strip_prefix(SERVICE) {
+            Some(id) => id.parse().map(Self::Service),
+            None => text.parse().map(Self::Person),
+        }
+    }
+}
+
+impl Serialize for SubjectId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SubjectId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_account_is_never_taken_for_a_person_with_the_same_id() {
+        let person = SubjectId::Person(UserId::fresh());
+        let SubjectId::Person(UserId(id)) = person else { unreachable!() };
+        let service = SubjectId::Service(ServiceAccountId(id));
+        assert_ne!(person.to_string(), service.to_string());
+        for subject in [person, service] {
+            assert_eq!(subject.to_string().parse(), Ok(subject));
+        }
+        for bad in ["service:", "service", "service: ", "Service:x", ""] {
+            assert!(bad.parse::<SubjectId>().is_err(), "{bad:?}");
+        }
+    }
+}

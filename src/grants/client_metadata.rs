@@ -123,7 +123,8 @@ impl ClientMetadata {
     pub fn from_request(body: &[u8]) -> Result<Registration, MetadataError> {
         let sent = Self::read(body, MAX_REQUEST)?;
         let method = sent.token_endpoint_auth_method.as_deref();
-        let method = method.map(|name| AuthMethod::named(name).ok_or(MetadataError::AuthMethod)).transpose()?;
+        let offered = |name| AuthMethod::named(name).filter(|method| *method != AuthMethod::PrivateKeyJwt);
+        let method = method.map(|name| offered(name).ok_or(MetadataError::AuthMethod)).transpose()?;
         sent.judge(method)
     }
 

@@ -30,7 +30,7 @@ pub async fn register(
     registration: &Registration,
 ) -> QueryResult<Registered> {
     let secret = match registration.auth_method {
-        AuthMethod::None => None,
+        AuthMethod::None | AuthMethod::PrivateKeyJwt => None,
         AuthMethod::SecretBasic | AuthMethod::SecretPost => {
             Some(PlainToken::fresh(TokenKind::ClientSecret, terms.random))
         }

@@ -17,6 +17,8 @@ pub enum AuthMethod {
     SecretBasic,
     /// A secret in the form.
     SecretPost,
+    /// A signed assertion (RFC 7523 §2.2).
+    PrivateKeyJwt,
 }
 
 /// Where a client runs (OpenID Connect Registration §2).
@@ -52,7 +54,7 @@ pub struct Registration {
 
 impl AuthMethod {
     /// Every one of them, as discovery lists them.
-    pub const ALL: [Self; 3] = [Self::None, Self::SecretBasic, Self::SecretPost];
+    pub const ALL: [Self; 4] = [Self::None, Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
 
     /// Its name in metadata.
     pub fn name(self) -> &'static str {
@@ -60,6 +62,7 @@ impl AuthMethod {
             Self::None => "none",
             Self::SecretBasic => "client_secret_basic",
             Self::SecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 

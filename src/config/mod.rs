@@ -132,8 +132,10 @@ pub struct Lifetimes {
     pub pending_request: TimeDelta,
     /// A one-time set-up link.
     pub setup_link: TimeDelta,
-    /// How long a new key's predecessor stays published beyond the last token it signed.
+    /// How long a key is published before it signs, and beyond the last token it signed.
     pub key_overlap: TimeDelta,
+    /// How long a key signs before the next one takes over by itself.
+    pub signing_key: TimeDelta,
 }
 
 impl Default for Lifetimes {
@@ -149,6 +151,7 @@ impl Default for Lifetimes {
             pending_request: TimeDelta::minutes(30),
             setup_link: TimeDelta::hours(24),
             key_overlap: TimeDelta::hours(1),
+            signing_key: TimeDelta::days(90),
         }
     }
 }

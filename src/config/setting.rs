@@ -293,9 +293,16 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "PORTCULLIS_KEY_OVERLAP",
-        meaning: "How long a replaced signing key stays published after its last token has expired.",
+        meaning: "How long a signing key is published before it signs, and after its last token has expired.",
         allowed: "1m to 30d, such as 1h",
         place: place!(lifetimes.key_overlap in MINUTE..=30 * DAY),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_KEY_ROTATION",
+        meaning: "How long a key signs before the next one takes over by itself.",
+        allowed: "1d to 3650d, such as 90d",
+        place: place!(lifetimes.signing_key in DAY..=10 * YEAR),
         ..PLAIN
     },
     Setting {

@@ -20,6 +20,7 @@ pub mod register;
 pub mod revocation;
 pub mod revoke;
 pub mod rotate;
+pub mod rotate_keys;
 pub mod sign;
 pub mod signing_key;
 pub mod used_assertion;
@@ -29,6 +30,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::audit::Origin;
 use crate::config::Lifetimes;
 use crate::crypto::{Random, RootKeys};
+
+/// The longest that any access token can be good, whatever the settings and its client say.
+pub const LONGEST_ACCESS_TOKEN: TimeDelta = TimeDelta::hours(24);
 
 /// On what terms tokens are given: what every verb here needs to know of the installation and of the request.
 pub struct Terms<'a> {
@@ -47,6 +51,6 @@ pub struct Terms<'a> {
 impl Terms<'_> {
     /// When every access token issued until now has expired by itself, with a margin for rounding.
     pub fn access_tokens_dead_by(&self) -> DateTime<Utc> {
-        self.now + self.lifetimes.access_token + TimeDelta::minutes(1)
+        self.now + LONGEST_ACCESS_TOKEN + TimeDelta::minutes(1)
     }
 }

@@ -140,7 +140,7 @@ const CENSUS: &[Entry] = &[
         Expires("signing_key::expire("),
         &[
             (Secret, &["sealed_private_jwk"]),
-            (Plain, &["kid", "algorithm", "public_jwk", "created_at", "retired_at", "expires_at"]),
+            (Plain, &["kid", "algorithm", "public_jwk", "created_at", "signs_from", "retired_at", "expires_at"]),
         ],
     ),
     ("used_assertions", Expires("used_assertion::expire("), &[(Plain, &["issuer", "assertion_hash", "expires_at"])]),

@@ -46,8 +46,10 @@ schema: ## Write src/schema.rs anew from the migrations
 	@scripts/install.sh schema
 	scripts/schema.sh
 
-bench: ## Measure guarded tool calls against an unguarded handler
+bench: ## Measure tool calls against an unguarded handler, and the token endpoint against a peer
+	@scripts/install.sh bench
 	cargo bench --bench guarded_call
+	cargo bench --bench token_endpoint
 
 screenshots: ## Take the pictures of the pages that the documentation shows
 	@scripts/install.sh pages

@@ -35,6 +35,8 @@ pub enum Event {
     ClientRegistered,
     /// A client metadata document was read for the first time, or had changed.
     ClientAdopted,
+    /// Somebody used a client's name without proving to be that client.
+    ClientRefused,
     /// A person allowed a client.
     ConsentGiven,
     /// A person refused a client.
@@ -49,6 +51,10 @@ pub enum Event {
     Refreshed,
     /// A refresh token was presented after its grace; its grant was ended.
     RefreshReplayed,
+    /// A program got a token in its own name.
+    ClientCredentialsUsed,
+    /// A program may not act in its own name, or not as it asked to.
+    ClientCredentialsRefused,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -73,6 +79,7 @@ impl Event {
             Self::SignedOut => "session.signed_out",
             Self::ClientRegistered => "client.registered",
             Self::ClientAdopted => "client.adopted",
+            Self::ClientRefused => "client.refused",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
             Self::CodeRedeemed => "code.redeemed",
@@ -80,6 +87,8 @@ impl Event {
             Self::CodeReplayed => "code.replayed",
             Self::Refreshed => "refresh.used",
             Self::RefreshReplayed => "refresh.replayed",
+            Self::ClientCredentialsUsed => "client_credentials.used",
+            Self::ClientCredentialsRefused => "client_credentials.refused",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",

@@ -71,6 +71,8 @@ pub struct Client {
     pub metadata_hash: Vec<u8>,
     /// When we came to know it.
     pub created_at: DateTime<Utc>,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<DateTime<Utc>>,
     /// Until when its metadata document need not be read again.
     pub fresh_until: Option<DateTime<Utc>>,
     /// When it was cut off.
@@ -120,6 +122,7 @@ struct Row {
     metadata: Value,
     metadata_hash: Vec<u8>,
     created_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
     fresh_until: Option<DateTime<Utc>>,
     disabled_at: Option<DateTime<Utc>>,
     #[diesel(embed)]
@@ -143,6 +146,7 @@ impl Row {
             metadata: self.metadata,
             metadata_hash: self.metadata_hash,
             created_at: self.created_at,
+            last_used_at: self.last_used_at,
             fresh_until: self.fresh_until,
             disabled_at: self.disabled_at,
             options: self.options,

@@ -21,6 +21,14 @@ pub enum Event {
     PersonDisabled,
     /// A person may do things again.
     PersonEnabled,
+    /// A group was made.
+    GroupAdded,
+    /// A program can act for itself from now on.
+    AccountAdded,
+    /// Its secret was replaced.
+    AccountSecretRotated,
+    /// It cannot act any more.
+    AccountRemoved,
     /// A one-time set-up link was made.
     SetUpLinkMade,
     /// A person chose a password.
@@ -72,6 +80,10 @@ impl Event {
             Self::PersonAdded => "person.added",
             Self::PersonDisabled => "person.disabled",
             Self::PersonEnabled => "person.enabled",
+            Self::GroupAdded => "group.added",
+            Self::AccountAdded => "m2m_account.added",
+            Self::AccountSecretRotated => "m2m_account.secret_rotated",
+            Self::AccountRemoved => "m2m_account.removed",
             Self::SetUpLinkMade => "person.set_up_link_made",
             Self::PasswordSet => "person.password_set",
             Self::SignedIn => "session.signed_in",

@@ -14,7 +14,7 @@ use crate::audit::Origin;
 use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
 use crate::schema::clients as table;
-use crate::types::{RedirectUri, Scope, Words, known_scopes};
+use crate::types::{RedirectUri, Scope, ServiceAccountId, Words, known_scopes};
 pub use options::{ClientOptions, Profile, Uris};
 
 /// What is announced when a client is cut off, or may have less than before.
@@ -298,6 +298,24 @@ pub async fn find_all(conn: &mut Connection, ids: &[&str]) -> QueryResult<Vec<Cl
 /// Stores a client with a secret of its own.
 pub async fn insert(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::insert_into(table::table).values(client.row(now)).execute(conn).await.map(drop)
+}
+
+/// Replaces the secret of a client that an administrator added to act for itself: as whom, if there is such a client and it has
+/// a secret.
+pub async fn replace_secret(
+    conn: &mut Connection,
+    id: &str,
+    (hash, version): &(HashedToken, KeyVersion),
+) -> QueryResult<Option<ServiceAccountId>> {
+    let own = table::origin.eq(ClientOrigin::Administrator.name()).and(table::service_account_id.is_not_null());
+    let account: Option<Option<ServiceAccountId>> =
+        diesel::update(table::table.find(id).filter(own).filter(table::secret_hash.is_not_null()))
+            .set((table::secret_hash.eq(hash), table::key_version.eq(version)))
+            .returning(table::service_account_id)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(account.flatten())
 }
 
 /// Stores a public client that registered itself, or finds the identical one that is there already: its id and when it

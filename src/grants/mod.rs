@@ -14,6 +14,7 @@ pub mod client_name;
 pub mod client_names;
 pub mod consent;
 pub mod grant;
+pub mod m2m_account;
 pub mod machine;
 pub mod pending_request;
 pub mod redeem;

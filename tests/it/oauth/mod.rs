@@ -2,7 +2,9 @@
 //! threat list: A discovery, B redirect URI, C code, D client authentication, E refresh, F registration, G metadata
 //! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
 
+mod client_assertion;
 mod client_authentication;
+mod client_credentials;
 mod code;
 mod discovery;
 mod forged;

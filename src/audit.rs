@@ -35,6 +35,10 @@ pub enum Event {
     ClientRegistered,
     /// A client metadata document was read for the first time, or had changed.
     ClientAdopted,
+    /// A client may no longer do anything.
+    ClientDisabled,
+    /// A client may do things again.
+    ClientEnabled,
     /// A person allowed a client.
     ConsentGiven,
     /// A person refused a client.
@@ -73,6 +77,8 @@ impl Event {
             Self::SignedOut => "session.signed_out",
             Self::ClientRegistered => "client.registered",
             Self::ClientAdopted => "client.adopted",
+            Self::ClientDisabled => "client.disabled",
+            Self::ClientEnabled => "client.enabled",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
             Self::CodeRedeemed => "code.redeemed",

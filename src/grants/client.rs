@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::client_metadata::{ApplicationType, AuthMethod, Registration};
 use crate::audit::Origin;
 use crate::crypto::{HashedToken, KeyVersion};
-use crate::db::Connection;
+use crate::db::{self, Connection};
 use crate::schema::clients as table;
 use crate::types::{RedirectUri, Scope, Words, known_scopes};
 pub use options::{ClientOptions, Profile, Uris};
@@ -340,6 +340,17 @@ pub async fn adopt(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>
     ));
     let same_origin = table::origin.eq(ClientOrigin::MetadataDocument.name());
     diesel::query_dsl::methods::FilterDsl::filter(upsert, same_origin).execute(conn).await.map(|rows| rows == 1)
+}
+
+/// Cuts a client off (`Some`), or lets it act again (`None`): `false` when nothing changed. Every node hears of it.
+pub async fn set_disabled(conn: &mut Connection, id: &str, at: Option<DateTime<Utc>>) -> QueryResult<bool> {
+    let changes = table::disabled_at.is_null().eq(at.is_some());
+    let changed = diesel::update(table::table.find(id).filter(changes)).set(table::disabled_at.eq(at));
+    if changed.execute(conn).await? == 0 {
+        return Ok(false);
+    }
+    db::changes::announce(conn, CHANGED).await?;
+    Ok(true)
 }
 
 /// Notes that it was used, at most once an hour.

@@ -26,6 +26,8 @@ pub struct Attempt<'a> {
     pub scope: Option<&'a Scope>,
     /// If it comes it must be the one granted.
     pub resource: Option<&'a str>,
+    /// The thumbprint of the key whose possession was proved (RFC 9449 §5).
+    pub proof_key: Option<&'a str>,
 }
 
 /// How an attempt to refresh ended.
@@ -97,6 +99,10 @@ pub async fn rotate(
         State::Expired => return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked")),
         State::Replayed => return replayed(conn, terms, &token).await,
     }
+    // Nobody without the key can have used it, so this is no sign of a second holder: the family stays.
+    if !grant::fits_key(grant.dpop_jkt.as_deref(), attempt.proof_key) {
+        return Ok(Rotated::Refused("The refresh token is bound to a key; prove that you hold it"));
+    }
     if due.issued().is_err() {
         return Err(diesel::result::Error::RollbackTransaction);
     }
@@ -107,6 +113,9 @@ pub async fn rotate(
     refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
     store(conn, terms, &grant, &successor).await?;
     grant::touch(conn, grant.id, terms.now).await?;
+    if let Some(key) = attempt.proof_key.filter(|_| client.is_public()) {
+        grant::bind(conn, grant.id, key).await?;
+    }
     let entry = Entry::new(Event::Refreshed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;
     let scope = attempt.scope.cloned().unwrap_or_else(|| grant.scope.clone());

@@ -114,7 +114,7 @@ fn allowed(principal: &Principal, action: &Action<'_>, world: &World<'_>) -> Res
     match policy::decide(principal, action) {
         Decision::Allowed => Ok(()),
         Decision::NeedsScope(scope) => {
-            Err(Refusal::Challenge(Challenge::insufficient_scope(metadata_url(world.public_url), scope)))
+            Err(Refusal::Challenge(Challenge::insufficient_scope(metadata_url(world.public_url), principal, scope)))
         }
         Decision::Denied(why) => Err(Failure::denied(why).into()),
     }

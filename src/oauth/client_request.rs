@@ -22,6 +22,8 @@ pub struct ClientRequest {
     pub client: Client,
     /// Its form, without credentials.
     pub params: Params,
+    /// The thumbprint of the key that it has proved to hold, at the token endpoint (RFC 9449 §5): what it gets is bound to it.
+    pub proof_key: Option<String>,
 }
 
 impl FromRequest for ClientRequest {
@@ -47,7 +49,7 @@ impl FromRequest for ClientRequest {
                 Some(Flaw::TooMany) => return Err(Error::InvalidRequest("There are too many parameters")),
             }
             let client = authenticate(&app, presented?, &params).await?;
-            Ok(Self { client, params })
+            Ok(Self { client, params, proof_key: None })
         })
     }
 }

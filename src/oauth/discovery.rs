@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::token::GrantType;
 use crate::app::App;
+use crate::crypto::statement::StatementAlgorithm;
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::sign::PersonClaims;
-use crate::http::urls;
+use crate::http::{dpop, urls};
 use crate::types::known_scopes;
 
 /// What clients learn of us. Members that would be empty are not there, never `null`.
@@ -21,6 +22,7 @@ struct Metadata {
     token_endpoint: String,
     registration_endpoint: String,
     revocation_endpoint: String,
+    introspection_endpoint: String,
     jwks_uri: String,
     scopes_supported: &'static [&'static str],
     response_types_supported: [&'static str; 1],
@@ -29,6 +31,10 @@ struct Metadata {
     code_challenge_methods_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
     revocation_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
+    dpop_signing_alg_values_supported: [&'static str; StatementAlgorithm::STRONG.len()],
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
     prompt_values_supported: [&'static str; 4],
@@ -54,6 +60,7 @@ fn metadata(app: &App) -> Metadata {
         token_endpoint: app.at(urls::TOKEN),
         registration_endpoint: app.at(urls::REGISTER),
         revocation_endpoint: app.at(urls::REVOKE),
+        introspection_endpoint: app.at(urls::INTROSPECT),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: &known_scopes::SELF_REGISTERED,
@@ -63,6 +70,11 @@ fn metadata(app: &App) -> Metadata {
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
+        revocation_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
+        // Public clients may not ask about tokens (RFC 7662 §4).
+        introspection_endpoint_auth_methods_supported: confidential_methods().collect(),
+        introspection_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
+        dpop_signing_alg_values_supported: dpop::algorithms(),
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
         prompt_values_supported: ["none", "login", "consent", "select_account"],
@@ -72,4 +84,8 @@ fn metadata(app: &App) -> Metadata {
         id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),
         claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(PersonClaims::NAMES).collect(),
     }
+}
+
+fn confidential_methods() -> impl Iterator<Item = &'static str> {
+    AuthMethod::ALL.into_iter().filter(|method| *method != AuthMethod::None).map(AuthMethod::name)
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::db;
 use crate::grants::sign::SigningError;
+use crate::http::dpop::NONCE_HEADER;
 use crate::http::limit::Wait;
 use crate::http::no_store::NoStore;
 
@@ -38,6 +39,10 @@ pub enum Error {
     InvalidRedirectUri(String),
     /// Metadata that may not be registered.
     InvalidClientMetadata(String),
+    /// A proof of possession that is not good for this request (RFC 9449 §5).
+    InvalidDpopProof(&'static str),
+    /// A proof of possession that must carry this nonce (RFC 9449 §8).
+    UseDpopNonce(String),
     /// A body of more bytes than the URL takes.
     TooLarge,
     /// Too much at once.
@@ -61,6 +66,8 @@ impl Error {
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
             Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+            Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+            Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
@@ -75,9 +82,11 @@ impl Error {
             | Self::InvalidGrant(why)
             | Self::UnauthorizedClient(why)
             | Self::InvalidScope(why)
-            | Self::InvalidTarget(why) => why,
+            | Self::InvalidTarget(why)
+            | Self::InvalidDpopProof(why) => why,
             Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
             Self::UnsupportedGrantType => "Use authorization_code or refresh_token",
+            Self::UseDpopNonce(_) => "Make the proof again, with the nonce in the header DPoP-Nonce",
             Self::TooLarge => "The body is larger than this URL takes",
             Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
             Self::Unavailable => "The database cannot be reached; try again in a moment",
@@ -110,6 +119,9 @@ impl ResponseError for Error {
             Self::TooMany(wait) => {
                 response.insert_header((RETRY_AFTER, wait.seconds()));
             }
+            Self::UseDpopNonce(fresh) => {
+                response.insert_header((NONCE_HEADER, fresh.as_str()));
+            }
             Self::Unavailable => {
                 response.insert_header((RETRY_AFTER, 1));
             }
@@ -133,6 +145,9 @@ impl From<db::Error> for Error {
 
 impl From<SigningError> for Error {
     fn from(error: SigningError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            SigningError::Database(error) => error.into(),
+            error => Self::Internal(error.to_string()),
+        }
     }
 }

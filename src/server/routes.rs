@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, urls};
 use crate::mcp;
-use crate::oauth::{authorize, discovery, jwks, register, revoke, token};
+use crate::oauth::{authorize, discovery, introspect, jwks, register, revoke, token};
 use crate::types::PublicUrl;
 use crate::web as pages;
 
@@ -55,6 +55,7 @@ fn oauth(config: &mut ServiceConfig) {
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
         config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
     }
+    config.service(posted(urls::INTROSPECT, FORM_LIMIT).route(web::post().to(introspect::post)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
 }
 
@@ -102,7 +103,13 @@ where
 
 /// For what any web page may read: nothing there depends on who is signed in (`decisions` 15).
 fn anyone() -> Cors {
-    Cors::default().allow_any_origin().send_wildcard().allow_any_method().allow_any_header().max_age(3600)
+    Cors::default()
+        .allow_any_origin()
+        .send_wildcard()
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(["DPoP-Nonce"])
+        .max_age(3600)
 }
 
 /// For MCP: our own origin, this machine's, and those that the operator allows.
@@ -115,6 +122,6 @@ fn allowed(public_url: &PublicUrl, server: &ServerConfig) -> Cors {
         .block_on_origin_mismatch(false)
         .allow_any_method()
         .allow_any_header()
-        .expose_headers(["WWW-Authenticate", "Mcp-Session-Id", "X-Request-Id"])
+        .expose_headers(["WWW-Authenticate", "DPoP-Nonce", "Mcp-Session-Id", "X-Request-Id"])
         .max_age(3600)
 }

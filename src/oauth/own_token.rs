@@ -6,14 +6,15 @@ use super::error::Error;
 use crate::app::App;
 use crate::grants::sign::AccessTokenClaims;
 
-/// The claims of an access token, if we signed it; nothing but its signature and its type has been looked at.
+/// The claims of an access token of ours; nothing but its signature, type and issuer has been looked at.
 pub async fn claims(app: &App, token: &str) -> Result<Option<Arc<AccessTokenClaims>>, Error> {
-    if let Some(claims) = app.access.verified_claims(&app.signing, token) {
+    let signed = || app.access.verified_claims(&app.signing, token).filter(|claims| claims.iss == app.issuer());
+    if let Some(claims) = signed() {
         return Ok(Some(claims));
     }
     // Another node may have made a key a moment ago.
     match app.signing.look_for_key_of(token, &app.db, &app.keys, app.clock.now()).await? {
-        true => Ok(app.access.verified_claims(&app.signing, token)),
+        true => Ok(signed()),
         false => Ok(None),
     }
 }

@@ -5,8 +5,10 @@
 mod client_authentication;
 mod code;
 mod discovery;
+mod dpop;
 mod forged;
 mod hostile;
+mod introspection;
 mod journey;
 mod metadata_document;
 mod nodes;
@@ -14,4 +16,5 @@ mod redirect_uri;
 mod refresh;
 mod registration;
 mod resource;
+mod revocation;
 mod signing_keys;

@@ -7,9 +7,11 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
+pub mod holder;
 pub mod witness;
 
 pub use answer::Answer;
 pub use app::TestApp;
 pub use browser::Browser;
 pub use client::{Client, Tokens};
+pub use holder::Holder;

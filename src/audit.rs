@@ -51,6 +51,8 @@ pub enum Event {
     CodeReplayed,
     /// A refresh token bought tokens.
     Refreshed,
+    /// A refresh token was presented without the key that it is bound to (RFC 9449 §5).
+    RefreshRefused,
     /// A refresh token was presented after its grace; its grant was ended.
     RefreshReplayed,
     /// A token was revoked by its client (RFC 7009).
@@ -85,6 +87,7 @@ impl Event {
             Self::CodeRefused => "code.refused",
             Self::CodeReplayed => "code.replayed",
             Self::Refreshed => "refresh.used",
+            Self::RefreshRefused => "refresh.refused",
             Self::RefreshReplayed => "refresh.replayed",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",

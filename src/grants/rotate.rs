@@ -5,6 +5,7 @@
 //! grace after the first use; after it, a second use means that somebody has a copy, and ends the family.
 
 use diesel::QueryResult;
+use serde_json::json;
 
 use super::client::Client;
 use super::grant::{self, EndReason, Grant};
@@ -99,9 +100,12 @@ pub async fn rotate(
         State::Expired => return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked")),
         State::Replayed => return replayed(conn, terms, &token).await,
     }
-    // Nobody without the key can have used it, so this is no sign of a second holder: the family stays.
+    // Without the key it is of no use to anybody, so within its grace the family stays (RFC 9449 §5).
     if !grant::fits_key(grant.dpop_jkt.as_deref(), attempt.proof_key) {
-        return Ok(Rotated::Refused("The refresh token is bound to a key; prove that you hold it"));
+        let why = "The refresh token is bound to a key; prove that you hold it";
+        let entry = Entry::new(Event::RefreshRefused).user(grant.user_id).client(&client.id).grant(grant.id);
+        audit::record(conn, entry.detail(json!({ "why": why })), terms.origin, terms.now).await?;
+        return Ok(Rotated::Refused(why));
     }
     if due.issued().is_err() {
         return Err(diesel::result::Error::RollbackTransaction);

@@ -217,6 +217,7 @@ async fn e3_dpop_a_public_clients_refresh_token_needs_its_key() {
     client.refresh(&fresh.refresh).await.assert_refused(400, "invalid_grant");
     holder.call(&app, &fresh.access).await.assert(200);
     holder.refresh(&client, &fresh.refresh).await.tokens();
+    assert_eq!(app.events("refresh.refused").await.len(), 4);
 }
 
 /// A public client that begins to prove possession later is held to its key from then on.

@@ -490,6 +490,17 @@ pub async fn is_still(conn: &mut Connection, id: &str, metadata_hash: &[u8]) -> 
     Ok(found.is_some())
 }
 
+/// Cuts a client off (`Some`), or lets it act again (`None`): `false` when nothing changed. Every node hears of it.
+pub async fn set_disabled(conn: &mut Connection, id: &str, at: Option<DateTime<Utc>>) -> QueryResult<bool> {
+    let changes = table::disabled_at.is_null().eq(at.is_some());
+    let changed = diesel::update(table::table.find(id).filter(changes)).set(table::disabled_at.eq(at));
+    if changed.execute(conn).await? == 0 {
+        return Ok(false);
+    }
+    announce(conn, CHANGED).await?;
+    Ok(true)
+}
+
 /// Notes that it was used, at most once an hour. Never waits, as callers hold locks: whoever has the client locked is using
 /// or changing it.
 pub async fn touch(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> QueryResult<()> {

@@ -2,7 +2,7 @@
 
 mod options;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel::upsert::excluded;
@@ -74,6 +74,8 @@ pub struct Client {
     pub metadata_hash: Vec<u8>,
     /// When we came to know it.
     pub created_at: DateTime<Utc>,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<DateTime<Utc>>,
     /// Until when its metadata document need not be read again.
     pub fresh_until: Option<DateTime<Utc>>,
     /// When it was cut off.
@@ -91,6 +93,11 @@ impl Client {
     /// True when somebody other than the client itself vouches for its name.
     pub fn is_verified(&self) -> bool {
         self.origin == ClientOrigin::Administrator
+    }
+
+    /// True when it is already noted that it was used within the hour.
+    pub fn was_used_lately(&self, now: DateTime<Utc>) -> bool {
+        self.last_used_at.is_some_and(|at| now < at + TOUCHED_EVERY)
     }
 
     /// True when it may use refresh tokens.
@@ -124,6 +131,7 @@ struct Row {
     metadata: Value,
     metadata_hash: Vec<u8>,
     created_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
     fresh_until: Option<DateTime<Utc>>,
     disabled_at: Option<DateTime<Utc>>,
     #[diesel(embed)]
@@ -149,6 +157,7 @@ impl Row {
             metadata: self.metadata,
             metadata_hash: self.metadata_hash,
             created_at: self.created_at,
+            last_used_at: self.last_used_at,
             fresh_until: self.fresh_until,
             disabled_at: self.disabled_at,
             options: self.options,
@@ -468,10 +477,13 @@ pub async fn is_still(conn: &mut Connection, id: &str, metadata_hash: &[u8]) -> 
     Ok(found.is_some())
 }
 
+/// How exactly it is known when a client was last used.
+const TOUCHED_EVERY: TimeDelta = TimeDelta::hours(1);
+
 /// Notes that it was used, at most once an hour. Never waits, as callers hold locks: whoever has the client locked is using
 /// or changing it.
 pub async fn touch(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> QueryResult<()> {
-    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - chrono::TimeDelta::hours(1)));
+    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - TOUCHED_EVERY));
     let free: Option<String> = table::table
         .find(id)
         .filter(stale.assume_not_null())

@@ -88,7 +88,9 @@ pub async fn redeem(
         return Err(diesel::result::Error::RollbackTransaction);
     }
     grant::touch(conn, grant.id, terms.now).await?;
-    client::touch(conn, &client.id, terms.now).await?;
+    if !client.was_used_lately(terms.now) {
+        client::touch(conn, &client.id, terms.now).await?;
+    }
     let refresh = if client.refreshes() { Some(rotate::begin_family(conn, terms, &grant).await?) } else { None };
     let entry = Entry::new(Event::CodeRedeemed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;

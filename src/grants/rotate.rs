@@ -107,7 +107,9 @@ pub async fn rotate(
     refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
     store(conn, terms, &grant, &successor).await?;
     grant::touch(conn, grant.id, terms.now).await?;
-    client::touch(conn, &client.id, terms.now).await?;
+    if !client.was_used_lately(terms.now) {
+        client::touch(conn, &client.id, terms.now).await?;
+    }
     let entry = Entry::new(Event::Refreshed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;
     let scope = attempt.scope.cloned().unwrap_or_else(|| grant.scope.clone());

@@ -4,6 +4,7 @@
 mod ordinary;
 mod outage;
 mod refused;
+mod registration_token;
 mod serve;
 mod settings;
 

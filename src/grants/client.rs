@@ -2,7 +2,7 @@
 
 mod options;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel::upsert::excluded;
@@ -93,6 +93,11 @@ impl Client {
     /// True when somebody other than the client itself vouches for its name.
     pub fn is_verified(&self) -> bool {
         self.origin == ClientOrigin::Administrator
+    }
+
+    /// True when it is already noted that it was used within the hour.
+    pub fn was_used_lately(&self, now: DateTime<Utc>) -> bool {
+        self.last_used_at.is_some_and(|at| now < at + TOUCHED_EVERY)
     }
 
     /// True when it may use refresh tokens.
@@ -500,11 +505,13 @@ pub async fn set_disabled(conn: &mut Connection, id: &str, at: Option<DateTime<U
     announce(conn, CHANGED).await?;
     Ok(true)
 }
+/// How exactly it is known when a client was last used.
+const TOUCHED_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// Notes that it was used, at most once an hour. Never waits, as callers hold locks: whoever has the client locked is using
 /// or changing it.
 pub async fn touch(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> QueryResult<()> {
-    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - chrono::TimeDelta::hours(1)));
+    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - TOUCHED_EVERY));
     let free: Option<String> = table::table
         .find(id)
         .filter(stale.assume_not_null())

@@ -90,7 +90,9 @@ pub async fn redeem(
         return Err(diesel::result::Error::RollbackTransaction);
     }
     grant::touch(conn, grant.id, terms.now).await?;
-    client::touch(conn, &client.id, terms.now).await?;
+    if !client.was_used_lately(terms.now) {
+        client::touch(conn, &client.id, terms.now).await?;
+    }
     if let Some(key) = attempt.proof_key.filter(|_| client.is_public()) {
         grant::bind(conn, grant.id, key).await?;
     }

@@ -9,7 +9,7 @@ use super::principal::{AccessTokenCredential, Credential, Principal};
 use super::snapshot::Access;
 use crate::db::{self, Db};
 use crate::grants::revocation::{Revocable, Revocations};
-use crate::grants::sign::{AccessTokenClaims, Signing};
+use crate::grants::sign::{AccessTokenClaims, Audience, Signing};
 
 /// How it ended.
 #[derive(Debug)]
@@ -25,10 +25,29 @@ pub enum Authenticated {
 pub struct Door<'a> {
     /// We: the only issuer that is believed.
     pub issuer: &'a str,
-    /// The audiences that open it: its own and the gateway's (RFC 8707 §2, `decisions` 8).
-    pub audiences: [&'a str; 2],
+    /// The audiences that open it.
+    pub audiences: Audiences<'a>,
     /// True while this node hears of changes; otherwise it asks the database.
     pub hears_changes: bool,
+}
+
+/// Which audiences open a door (RFC 8707 §2, `decisions` 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audiences<'a> {
+    /// Its own and the gateway's.
+    Own([&'a str; 2]),
+    /// Any of ours: userinfo asks for whom a token is, not for what.
+    Any,
+}
+
+impl Audiences<'_> {
+    /// The audience of a token that opens the door, if one does.
+    fn admit<'t>(&self, audience: &'t Audience) -> Option<&'t str> {
+        audience.all().iter().map(String::as_str).find(|one| match self {
+            Self::Own(own) => own.contains(one),
+            Self::Any => true,
+        })
+    }
 }
 
 /// Nodes whose clocks differ by this still agree on what has been issued.
@@ -96,14 +115,14 @@ impl Access {
 
 /// What the claims themselves say, whatever was remembered of the signature (RFC 9068 §4).
 fn judge<'a>(
-    claims: &AccessTokenClaims,
-    door: Door<'a>,
+    claims: &'a AccessTokenClaims,
+    door: Door<'_>,
     now: DateTime<Utc>,
 ) -> Result<(AccessTokenCredential, &'a str), &'static str> {
     if claims.iss != door.issuer || claims.token_use != "access" {
         return Err("The token is not one of ours");
     }
-    let Some(audience) = door.audiences.into_iter().find(|audience| claims.aud.has(audience)) else {
+    let Some(audience) = door.audiences.admit(&claims.aud) else {
         return Err("The token was issued for another resource");
     };
     // Numbers that are no time at all are simply not good tokens.

@@ -2,4 +2,5 @@
 
 pub mod client_metadata;
 pub mod key_set;
+pub mod logout_notice;
 pub mod password;

@@ -1,7 +1,7 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`revocation`], [`signing_key`], [`used_assertion`], [`logout_notice`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod adopt;
 pub mod authorization_code;
@@ -12,6 +12,8 @@ pub mod client_name;
 pub mod client_names;
 pub mod consent;
 pub mod grant;
+pub mod log_out;
+pub mod logout_notice;
 pub mod machine;
 pub mod pending_request;
 pub mod redeem;

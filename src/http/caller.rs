@@ -6,12 +6,12 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use super::{challenge::Challenge, urls};
-use crate::access::authenticate::Door;
+use crate::access::authenticate::{Audiences, Door};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::types::{PublicUrl, Scope, known_scopes};
 
-/// A caller whose access token opens `/mcp`.
+/// A caller whose access token opens the door that it was judged for.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Arc<Principal>);
 
@@ -33,14 +33,30 @@ impl Caller {
     /// `X-Authorization` wins over `Authorization`; the first present decides, and when it fails no other is tried
     /// (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
     pub async fn of(app: &App, request: &HttpRequest) -> Result<Self, Challenge> {
-        let metadata = || metadata_url(&app.config.server.public_url);
-        let Some(token) = bearer(request) else { return Err(Challenge::missing(metadata(), offered_scope())) };
         let own = app.at(urls::MCP);
+        let audiences = Audiences::Own([&own, app.gateway_audience()]);
+        let metadata = || Some(metadata_url(&app.config.server.public_url));
+        Self::at(app, request, audiences, metadata, offered_scope()).await
+    }
+
+    /// Judges the credential of a request to `/oauth/userinfo`, which any access token of ours opens (`decisions` 8).
+    pub async fn at_userinfo(app: &App, request: &HttpRequest) -> Result<Self, Challenge> {
+        Self::at(app, request, Audiences::Any, || None, Scope::of(&[known_scopes::OPENID])).await
+    }
+
+    async fn at(
+        app: &App,
+        request: &HttpRequest,
+        audiences: Audiences<'_>,
+        metadata: impl Fn() -> Option<String>,
+        offered: Scope,
+    ) -> Result<Self, Challenge> {
+        let Some(token) = bearer(request) else { return Err(Challenge::missing(metadata(), offered)) };
         let hears_changes = app.access.is_current(&app.changes);
-        let door = Door { issuer: app.issuer(), audiences: [&own, app.gateway_audience()], hears_changes };
+        let door = Door { issuer: app.issuer(), audiences, hears_changes };
         match judge(app, token, door).await {
             Ok(Authenticated::Caller(principal)) => Ok(Self(principal)),
-            Ok(Authenticated::Refused(why)) => Err(Challenge::invalid(metadata(), offered_scope(), why)),
+            Ok(Authenticated::Refused(why)) => Err(Challenge::invalid(metadata(), offered, why)),
             Err(error) => {
                 tracing::warn!(error, "a token could not be judged");
                 Err(Challenge::unavailable())

@@ -17,7 +17,8 @@ use crate::types::Scope;
 #[error("{refusal:?}")]
 pub struct Challenge {
     refusal: Refusal,
-    resource_metadata: String,
+    /// Where the metadata of the resource is; userinfo is no resource that has any.
+    resource_metadata: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,40 +31,41 @@ enum Refusal {
 
 impl Challenge {
     /// No credential came: 401 without an error code (RFC 6750 §3.1). `offered` is what a client should ask for.
-    pub fn missing(resource_metadata: String, offered: Scope) -> Self {
-        Self { refusal: Refusal::Missing { offered }, resource_metadata }
+    pub fn missing(resource_metadata: impl Into<Option<String>>, offered: Scope) -> Self {
+        Self { refusal: Refusal::Missing { offered }, resource_metadata: resource_metadata.into() }
     }
 
     /// The credential is not, or no longer, good for this door: 401.
-    pub fn invalid(resource_metadata: String, offered: Scope, why: &'static str) -> Self {
-        Self { refusal: Refusal::Invalid { why, offered }, resource_metadata }
+    pub fn invalid(resource_metadata: impl Into<Option<String>>, offered: Scope, why: &'static str) -> Self {
+        Self { refusal: Refusal::Invalid { why, offered }, resource_metadata: resource_metadata.into() }
     }
 
     /// The credential is good but not for this: 403. `needed` is everything this call takes together with what was
     /// granted already, since some clients replace their scope by it.
-    pub fn insufficient_scope(resource_metadata: String, needed: Scope) -> Self {
-        Self { refusal: Refusal::Scope { needed }, resource_metadata }
+    pub fn insufficient_scope(resource_metadata: impl Into<Option<String>>, needed: Scope) -> Self {
+        Self { refusal: Refusal::Scope { needed }, resource_metadata: resource_metadata.into() }
     }
 
     /// We cannot tell right now: 503, never a 401 that would make clients throw good tokens away.
     pub fn unavailable() -> Self {
-        Self { refusal: Refusal::Unavailable, resource_metadata: String::new() }
+        Self { refusal: Refusal::Unavailable, resource_metadata: None }
     }
 
     fn header(&self) -> Option<String> {
-        let metadata = &self.resource_metadata;
-        match &self.refusal {
-            Refusal::Missing { offered } => {
-                Some(format!(r#"Bearer scope="{offered}", resource_metadata="{metadata}""#))
+        let parameters = match &self.refusal {
+            Refusal::Missing { offered } => format!(r#"scope="{offered}""#),
+            Refusal::Invalid { why, offered } => {
+                format!(r#"error="invalid_token", error_description="{why}", scope="{offered}""#)
             }
-            Refusal::Invalid { why, offered } => Some(format!(
-                r#"Bearer error="invalid_token", error_description="{why}", scope="{offered}", resource_metadata="{metadata}""#
-            )),
-            Refusal::Scope { needed } => Some(format!(
-                r#"Bearer error="insufficient_scope", error_description="{INSUFFICIENT}", scope="{needed}", resource_metadata="{metadata}""#
-            )),
-            Refusal::Unavailable => None,
-        }
+            Refusal::Scope { needed } => {
+                format!(r#"error="insufficient_scope", error_description="{INSUFFICIENT}", scope="{needed}""#)
+            }
+            Refusal::Unavailable => return None,
+        };
+        Some(match &self.resource_metadata {
+            Some(metadata) => format!(r#"Bearer {parameters}, resource_metadata="{metadata}""#),
+            None => format!("Bearer {parameters}"),
+        })
     }
 
     fn body(&self) -> serde_json::Value {

@@ -8,6 +8,7 @@ pub mod client_address;
 pub mod cookies;
 pub mod form;
 pub mod limit;
+pub mod logout_request;
 pub mod no_store;
 pub mod origin;
 pub mod page;

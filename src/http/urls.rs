@@ -22,6 +22,10 @@ pub const TOKEN: &str = "/oauth/token";
 pub const REGISTER: &str = "/oauth/clients/register";
 /// RFC 7009 §2.
 pub const REVOKE: &str = "/oauth/revoke";
+/// OpenID Connect Core §5.3.
+pub const USERINFO: &str = "/oauth/userinfo";
+/// OpenID Connect RP-Initiated Logout §2.
+pub const END_SESSION: &str = "/oauth/end_session";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.
 pub const AUTHORIZE_GUESS: &str = "/authorize";
 /// Where SDKs guess the token endpoint to be.

@@ -2,9 +2,11 @@
 //!
 //! | Job | When | What |
 //! |---|---|---|
+//! | [`back_channel_logout`] | when a session ended, and every five seconds | tells apps that it did |
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
 
+pub mod back_channel_logout;
 pub mod changes;
 pub mod expire;
 
@@ -19,7 +21,11 @@ pub struct Running(Vec<JoinHandle<()>>);
 
 /// Starts every job on the current runtime.
 pub fn start(app: &Arc<App>) -> Running {
-    Running(vec![tokio::spawn(changes::run(Arc::clone(app))), tokio::spawn(expire::run(Arc::clone(app)))])
+    Running(vec![
+        tokio::spawn(changes::run(Arc::clone(app))),
+        tokio::spawn(expire::run(Arc::clone(app))),
+        tokio::spawn(back_channel_logout::run(Arc::clone(app))),
+    ])
 }
 
 impl Drop for Running {

@@ -21,6 +21,8 @@ struct Metadata {
     token_endpoint: String,
     registration_endpoint: String,
     revocation_endpoint: String,
+    userinfo_endpoint: String,
+    end_session_endpoint: String,
     jwks_uri: String,
     scopes_supported: &'static [&'static str],
     response_types_supported: [&'static str; 1],
@@ -37,6 +39,8 @@ struct Metadata {
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
     claims_supported: Vec<&'static str>,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
 }
 
 /// The claims of every ID token, or of every one that has such a thing to say.
@@ -54,6 +58,8 @@ fn metadata(app: &App) -> Metadata {
         token_endpoint: app.at(urls::TOKEN),
         registration_endpoint: app.at(urls::REGISTER),
         revocation_endpoint: app.at(urls::REVOKE),
+        userinfo_endpoint: app.at(urls::USERINFO),
+        end_session_endpoint: app.at(urls::END_SESSION),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: &known_scopes::SELF_REGISTERED,
@@ -71,5 +77,7 @@ fn metadata(app: &App) -> Metadata {
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),
         claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(PersonClaims::NAMES).collect(),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
     }
 }

@@ -16,13 +16,18 @@
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
 //! | RFC 9068 | 2 access tokens | `token/mod.rs`, `grants/sign.rs` | `tests/it/oauth/forged.rs` |
 //! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
+//! | OpenID Connect Core | 5.3 userinfo | `userinfo.rs` | `tests/it/oauth/userinfo.rs` |
+//! | OpenID Connect RP-Initiated Logout | 2 logout, 3 redirection | `end_session.rs`, `web/sign_out.rs` | `tests/it/oauth/end_session.rs` |
+//! | OpenID Connect Back-Channel Logout | 2.4 logout token, 2.5 request | `grants/log_out.rs`, `jobs/back_channel_logout.rs` | `tests/it/oauth/back_channel_logout.rs` |
 
 pub mod authorize;
 mod client_request;
 pub mod discovery;
+pub mod end_session;
 mod error;
 pub mod jwks;
 pub mod register;
 mod resource;
 pub mod revoke;
 pub mod token;
+pub mod userinfo;

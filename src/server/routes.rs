@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, urls};
 use crate::mcp;
-use crate::oauth::{authorize, discovery, jwks, register, revoke, token};
+use crate::oauth::{authorize, discovery, end_session, jwks, register, revoke, token, userinfo};
 use crate::types::PublicUrl;
 use crate::web as pages;
 
@@ -56,6 +56,10 @@ fn oauth(config: &mut ServiceConfig) {
         config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
     }
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
+    let userinfo = posted(urls::USERINFO, FORM_LIMIT).wrap(anyone());
+    config.service(userinfo.route(read(userinfo::get)).route(web::post().to(userinfo::get)));
+    let end_session = posted(urls::END_SESSION, FORM_LIMIT);
+    config.service(end_session.route(read(end_session::get)).route(web::post().to(end_session::post)));
 }
 
 /// A resource that takes bodies of so many bytes; a larger one is answered 413. Pages and `/mcp` count for themselves.

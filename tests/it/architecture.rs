@@ -86,6 +86,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("group_members", "identity/group.rs"),
     ("groups", "identity/group.rs"),
     ("installation", "db/installation.rs"),
+    ("logout_notices", "grants/logout_notice.rs"),
     ("pending_requests", "grants/pending_request.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("revocations", "grants/revocation.rs"),

@@ -149,9 +149,9 @@ impl SignedOutPage {
 impl View for SignOutPage {
     /// Signing out may end at the app that asked for it.
     fn csp(&self) -> Csp {
-        match self.asks.as_ref().is_some_and(|asks| asks.destination.is_some()) {
-            true => Csp::MayLeave,
-            false => Csp::Own,
+        match self.asks {
+            Some(_) => Csp::MayLeave,
+            None => Csp::Own,
         }
     }
 }

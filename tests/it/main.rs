@@ -14,6 +14,7 @@ mod docs;
 mod identity;
 mod mcp;
 mod oauth;
+mod openid;
 mod pages;
 mod routes;
 mod specifications;

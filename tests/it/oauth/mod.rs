@@ -2,9 +2,11 @@
 //! threat list: A discovery, B redirect URI, C code, D client authentication, E refresh, F registration, G metadata
 //! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
 
+mod back_channel_logout;
 mod client_authentication;
 mod code;
 mod discovery;
+mod end_session;
 mod forged;
 mod hostile;
 mod journey;
@@ -15,3 +17,4 @@ mod refresh;
 mod registration;
 mod resource;
 mod signing_keys;
+mod userinfo;

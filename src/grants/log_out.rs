@@ -1,7 +1,9 @@
 //! VERB: find out which apps a session that ended has to be told to, and remember what came of it (OpenID Connect Back-Channel
 //! Logout 1.0).
 //!
-//! However a session ends, its row is its own note that this is still to be done: nothing that ends one can forget it.
+//! Whoever ends a session, its row is its own note that this is still to be done: nothing that ends one can forget it. One that
+//! merely runs out of time is nobody's sign-out, and apps have clocks of their own.
+//!
 //! Grants are kept, and what they bought: an app that was connected stays connected (`decisions` 52). What ends is the
 //! app's own session of the person.
 

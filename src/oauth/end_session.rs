@@ -24,6 +24,8 @@ use crate::types::RedirectUri;
 
 /// The largest form that still makes a URL which browsers and proxies carry.
 const MAX_FORM: usize = 8 * 1024;
+/// The longest `state`, so that what is sealed for the page still fits a URL.
+const MAX_STATE: usize = 2 * 1024;
 
 /// `GET /oauth/end_session`.
 pub async fn get(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Result<HttpResponse, PageError> {
@@ -71,6 +73,9 @@ impl From<db::Error> for Flaw {
 async fn judge(app: &App, params: &Params) -> Result<Asked, Flaw> {
     if params.flaw().is_some() {
         return Err(Flaw::Refused("A part of it came twice or cannot be read."));
+    }
+    if params.get("state").is_some_and(|state| state.len() > MAX_STATE) {
+        return Err(Flaw::Refused("It is far larger than any app has reason to send."));
     }
     let hint = match params.get("id_token_hint") {
         None => None,

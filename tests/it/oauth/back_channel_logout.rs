@@ -98,6 +98,26 @@ async fn who_did_not_sign_the_person_in_is_not_told() {
     assert_eq!(other.forms().await.len(), 0);
 }
 
+/// However many nodes look at once.
+#[tokio::test]
+async fn two_nodes_tell_each_app_once() {
+    let (app, channel) = (TestApp::start().await, BackChannel::start().await);
+    let second = app.second_node().await;
+    let ada = app.person("ada").await;
+    let parties = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for id in parties {
+        party(&app, id, ClientOrigin::Administrator, &channel.uri()).await.connect_for(&ada, "openid").await;
+    }
+    sign_out(&ada).await;
+    let both = futures_util::future::join(work(app.app()), work(second.app())).await;
+    assert!(both.0.is_ok() && both.1.is_ok());
+    let told = channel.tokens(parties.len()).await;
+    events(&app, "logout.told", parties.len()).await;
+    let mut audiences: Vec<_> = told.iter().map(|token| jwt(token).1["aud"].as_str().unwrap().to_owned()).collect();
+    audiences.sort();
+    assert_eq!(audiences, parties);
+}
+
 /// An app that is down is told later, and not for ever.
 #[tokio::test]
 async fn who_does_not_answer_is_tried_again_and_then_given_up() {

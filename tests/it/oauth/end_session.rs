@@ -139,6 +139,8 @@ async fn b1_b2_b4_the_browser_goes_nowhere_that_was_not_registered_or_is_dangero
         }
     }
     assert!(is_signed_in(&ada).await, "and nothing was ended");
+    let long = [("client_id", "rp"), ("post_logout_redirect_uri", AFTER), ("state", &*"s".repeat(2049))];
+    ada.get(&end_session(&long)).await.assert_error_page();
     // B7: what comes twice is nothing.
     let twice = [("id_token_hint", &*hint), ("post_logout_redirect_uri", AFTER), ("post_logout_redirect_uri", AFTER)];
     ada.get(&end_session(&twice)).await.assert_error_page();

@@ -7,6 +7,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on stops")]
 
+mod load;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -14,7 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, fs, io, thread};
+use std::{env, io};
 
 use actix_web::{HttpServer, web};
 use portcullis::app::{App, Parts};
@@ -32,7 +34,7 @@ use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
 use portcullis::server;
 use portcullis::types::{GrantId, Scope, SubjectId, Words, known_scopes};
 use secrecy::SecretString;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Connections that are kept alive, each with one request under way.
@@ -237,58 +239,26 @@ async fn client(address: SocketAddr, request: Arc<[u8]>, until: Instant) -> Vec<
     let mut now = Instant::now();
     while now < until {
         stream.write_all(&request).await.unwrap();
-        read_answer(&mut stream, &mut buffer).await;
+        load::read_answer(&mut stream, &mut buffer).await;
         let then = std::mem::replace(&mut now, Instant::now());
         took.push(now - then);
     }
     took
 }
 
-/// Reads one answer, which must be a 200 that says its length.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
-    let (mut filled, mut expected) = (0, None);
-    while expected.is_none_or(|expected| filled < expected) {
-        let read = stream.read(&mut buffer[filled..]).await.unwrap();
-        assert!(read > 0, "the server hung up");
-        filled += read;
-        expected = expected.or_else(|| length(&buffer[..filled]));
-    }
-    assert!(buffer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&buffer[..filled]));
-}
-
-/// Head and body together, once the head is there.
-fn length(answer: &[u8]) -> Option<usize> {
-    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&answer[..head]).unwrap();
-    let value = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
-    };
-    Some(head + text.lines().find_map(value).expect("a length"))
-}
-
 fn describe(targets: &[Target], rounds: &[Vec<Turn>], quiet: bool) -> String {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel = kernel.trim().split('.').take(2).collect::<Vec<_>>().join(".");
+    let machine = load::machine();
     let log = if quiet { "log off" } else { "log as it comes" };
     let mut table = format!(
-        "{cores} cores, {} {}; {CONNECTIONS} connections, {ROUNDS} rounds of {} s each, {log}; medians\n\n",
-        env::consts::OS,
-        kernel,
+        "{machine}; {CONNECTIONS} connections, {ROUNDS} rounds of {} s each, {log}; medians\n\n",
         TURN.as_secs()
     );
     table += "| | requests/s | p99 | of hello |\n|---|---:|---:|---:|\n";
     for (at, target) in targets.iter().enumerate() {
-        let of_turns = |value: fn(&Turn) -> f64| median(rounds.iter().map(|turns| value(&turns[at])).collect());
+        let of_turns = |value: fn(&Turn) -> f64| load::median(rounds.iter().map(|turns| value(&turns[at])).collect());
         let (per_second, p99) = (of_turns(|turn| turn.per_second), of_turns(|turn| turn.p99.as_secs_f64() * 1000.0));
-        let ratio = median(rounds.iter().map(|turns| turns[at].per_second / turns[0].per_second).collect());
+        let ratio = load::median(rounds.iter().map(|turns| turns[at].per_second / turns[0].per_second).collect());
         writeln!(table, "| {} | {per_second:.0} | {p99:.1} ms | {ratio:.2} |", target.name).unwrap();
     }
     table
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what a chore needs and this machine lacks: install.sh run|test|clients|pages|deny|schema
+# Installs what a chore needs and this machine lacks: install.sh run|test|clients|pages|bench|deny|schema
 # Says nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -121,8 +121,9 @@ case "${1:-}" in
     run) need_compiler; need_postgres ;;
     test) need_compiler; need_postgres; need_node; need_python; need_browser; cargo_program deny ;;
     clients) need_compiler; need_postgres; need_node; need_python; need_browser ;;
+    bench) need_compiler; need_postgres; need_node ;;
     pages) need_compiler; need_postgres; need_node; need_browser ;;
     deny) cargo_program deny ;;
     schema) need_postgres; need_diesel ;;
-    *) fail "usage: install.sh run|test|clients|pages|deny|schema" ;;
+    *) fail "usage: install.sh run|test|clients|pages|bench|deny|schema" ;;
 esac

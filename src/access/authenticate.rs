@@ -10,6 +10,7 @@ use super::snapshot::Access;
 use crate::db::{self, Db};
 use crate::grants::revocation::{Revocable, Revocations};
 use crate::grants::sign::{AccessTokenClaims, Signing};
+use crate::types::SubjectId;
 
 /// How it ended.
 #[derive(Debug)]
@@ -106,6 +107,10 @@ fn judge<'a>(
     let Some(audience) = door.audiences.into_iter().find(|audience| claims.aud.has(audience)) else {
         return Err("The token was issued for another resource");
     };
+    // What a program does for a person, that person allowed; nothing of it outlives the grant.
+    if matches!(claims.sub, SubjectId::Person(_)) && claims.grant_id.is_none() {
+        return Err("The token is not one of ours");
+    }
     // Numbers that are no time at all are simply not good tokens.
     let (Some(expires_at), Some(issued_at)) =
         (DateTime::from_timestamp(claims.exp, 0), DateTime::from_timestamp(claims.iat, 0))

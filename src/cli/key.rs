@@ -1,5 +1,7 @@
 //! `portcullis key`: the keys that sign tokens.
 
+use std::collections::BTreeSet;
+
 use clap::Subcommand;
 use serde_json::json;
 
@@ -7,7 +9,8 @@ use super::installation::{self, Installation, Role};
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
-use crate::grants::sign::{self, ID_TOKEN_ALGORITHM, Signing};
+use crate::grants::rotate_keys::{Old, rotate_now};
+use crate::grants::sign::Signing;
 use crate::grants::signing_key;
 use crate::types::Algorithm;
 
@@ -21,6 +24,9 @@ pub enum Key {
         /// Only this algorithm: ES256, RS256 or EdDSA
         #[arg(long, value_parser = algorithm)]
         algorithm: Option<Algorithm>,
+        /// The old keys may be in the wrong hands: everything that they signed stops working at once
+        #[arg(long)]
+        leaked: bool,
     },
 }
 
@@ -34,12 +40,14 @@ impl Key {
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
             let in_use = open.config.tokens.access_token_algorithm;
-            Signing::start(&open.db, &open.keys, in_use, open.clock.now()).await.map_err(Failure::refused)?;
+            let signing = Signing::start(&open.db, &open.keys, in_use, open.clock.now()).await;
+            let signing = signing.map_err(Failure::refused)?;
             match self {
                 Self::List => list(&open).await,
-                Self::Rotate { algorithm: Some(only) } => rotate(&open, &[only]).await,
-                Self::Rotate { algorithm: None } if in_use == ID_TOKEN_ALGORITHM => rotate(&open, &[in_use]).await,
-                Self::Rotate { algorithm: None } => rotate(&open, &[in_use, ID_TOKEN_ALGORITHM]).await,
+                Self::Rotate { algorithm, leaked } => {
+                    let algorithms = algorithm.map_or_else(|| signing.algorithms(), |only| BTreeSet::from([only]));
+                    rotate(&open, algorithms, if leaked { Old::Leaked } else { Old::Trusted }).await
+                }
             }
         })
     }
@@ -53,6 +61,7 @@ async fn list(open: &Installation) -> Result<Report, Failure> {
     for key in &keys {
         let algorithm = key.algorithm().map_or("unknown", Algorithm::name);
         let state = match key.expires_at {
+            None if key.is_next() => "signs next".to_owned(),
             None => "signs".to_owned(),
             Some(until) => format!("published until {}", until.format("%Y-%m-%d %H:%M UTC")),
         };
@@ -68,14 +77,12 @@ async fn list(open: &Installation) -> Result<Report, Failure> {
     Ok(Report::new(words, json!({ "items": facts })))
 }
 
-async fn rotate(open: &Installation, algorithms: &[Algorithm]) -> Result<Report, Failure> {
-    let lifetimes = &open.config.lifetimes;
-    let keep_old_for = lifetimes.access_token + lifetimes.key_overlap;
+async fn rotate(open: &Installation, algorithms: BTreeSet<Algorithm>, old: Old) -> Result<Report, Failure> {
     let mut words = String::new();
     let mut facts = Vec::new();
     for algorithm in algorithms {
         let (origin, now) = (Origin::operator(), open.clock.now());
-        let kid = sign::rotate(&open.db, &open.keys, *algorithm, keep_old_for, &origin, now).await;
+        let kid = rotate_now(&open.db, &open.keys, algorithm, old, &open.config.lifetimes, &origin, now).await;
         let kid = kid.map_err(Failure::refused)?;
         words += &format!("{} tokens are signed with {kid} from now on\n", algorithm.name());
         facts.push(json!({ "algorithm": algorithm.name(), "kid": kid }));

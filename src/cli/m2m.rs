@@ -171,7 +171,8 @@ impl Named {
 
 fn terms<'a>(open: &'a Installation, origin: &'a Origin) -> Terms<'a> {
     let Installation { config, keys, clock, random, .. } = open;
-    Terms { keys, random, lifetimes: &config.lifetimes, origin, now: clock.now() }
+    let (lifetimes, trusted_hosts) = (&config.lifetimes, config.registration.trusted_hosts.as_slice());
+    Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
 }
 
 /// The lines of the systems that accounts come from, word for word.

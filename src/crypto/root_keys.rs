@@ -147,11 +147,14 @@ impl RootKeys {
         jwe::serialize_compact(&plain, &header, &encrypter).map_err(|_| Unsealable)
     }
 
+    /// True when the newest key sealed this.
+    pub fn is_sealed_by_newest(&self, sealed: &str) -> bool {
+        seal_header(sealed).is_some_and(|header| header.kid == self.newest.version.to_string())
+    }
+
     /// Opens what [`seal`](Self::seal) made for the same label.
     pub fn open<T: DeserializeOwned>(&self, label: Label, sealed: &str) -> Result<T, Unsealable> {
-        let header = sealed.split('.').next().ok_or(Unsealable)?;
-        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| Unsealable)?;
-        let header: SealHeader = serde_json::from_slice(&header).map_err(|_| Unsealable)?;
+        let header = seal_header(sealed).ok_or(Unsealable)?;
         let key = header.kid.parse().ok().and_then(|version| self.find(version)).ok_or(Unsealable)?;
         let decrypter = Dir.decrypter_from_bytes(key.derive(label).as_slice()).map_err(|_| Unsealable)?;
         let (plain, _) = jwe::deserialize_compact(sealed, &decrypter).map_err(|_| Unsealable)?;
@@ -162,6 +165,11 @@ impl RootKeys {
 #[derive(serde::Deserialize)]
 struct SealHeader {
     kid: String,
+}
+
+fn seal_header(sealed: &str) -> Option<SealHeader> {
+    let header = URL_SAFE_NO_PAD.decode(sealed.split('.').next()?).ok()?;
+    serde_json::from_slice(&header).ok()
 }
 
 impl RootKey {

@@ -4,3 +4,4 @@ pub mod client_keys;
 pub mod client_metadata;
 pub mod key_set;
 pub mod password;
+pub mod software_statement;

@@ -1,7 +1,7 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod act_for_itself;
 pub mod adopt;
@@ -14,15 +14,22 @@ pub mod client_name;
 pub mod client_names;
 pub mod consent;
 pub mod grant;
+pub mod initial_access_token;
+pub mod invite;
+pub mod known_clients;
 pub mod m2m_account;
 pub mod machine;
+pub mod manage;
 pub mod pending_request;
+pub mod reap;
 pub mod redeem;
 pub mod refresh_token;
 pub mod register;
+pub mod registration_token;
 pub mod revocation;
 pub mod revoke;
 pub mod rotate;
+pub mod rotate_keys;
 pub mod sign;
 pub mod signing_key;
 pub mod used_assertion;
@@ -33,6 +40,9 @@ use crate::audit::Origin;
 use crate::config::Lifetimes;
 use crate::crypto::{Random, RootKeys};
 
+/// The longest that any access token can be good, whatever the settings and its client say.
+pub const LONGEST_ACCESS_TOKEN: TimeDelta = TimeDelta::hours(24);
+
 /// On what terms tokens are given: what every verb here needs to know of the installation and of the request.
 pub struct Terms<'a> {
     /// The root keys.
@@ -41,6 +51,8 @@ pub struct Terms<'a> {
     pub random: &'a Random,
     /// How long things live.
     pub lifetimes: &'a Lifetimes,
+    /// Hosts of client metadata documents that the operator trusts, besides the well-known ones.
+    pub trusted_hosts: &'a [String],
     /// Where the request came from, for the audit trail.
     pub origin: &'a Origin,
     /// The time of the request.
@@ -50,6 +62,6 @@ pub struct Terms<'a> {
 impl Terms<'_> {
     /// When every access token issued until now has expired by itself, with a margin for rounding.
     pub fn access_tokens_dead_by(&self) -> DateTime<Utc> {
-        self.now + self.lifetimes.access_token + TimeDelta::minutes(1)
+        self.now + LONGEST_ACCESS_TOKEN + TimeDelta::minutes(1)
     }
 }

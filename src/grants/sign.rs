@@ -1,30 +1,33 @@
 //! VERB: sign tokens with the installation's keys, and keep those keys in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::grant::Grant;
 use super::signing_key::{self, StoredKey};
-use crate::audit::{self, Entry, Event, Origin};
 use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, VerifyingKeys};
 use crate::crypto::{Label, RootKeys, Unsealable};
-use crate::db::{self, Connection, Db};
+use crate::db::{self, Db};
 use crate::identity::Person;
 use crate::types::{Algorithm, GrantId, Scope, SubjectId, UserId, known_scopes};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.
 pub struct Signing {
     keys: ArcSwap<KeySet>,
-    /// Held while keys are read: one reading after the other, and when the last one was.
-    reading: tokio::sync::Mutex<Option<DateTime<Utc>>>,
+    /// Held while keys are read: one reading after the other, and when the last one ended.
+    reading: tokio::sync::Mutex<Option<Instant>>,
     access_token_algorithm: Algorithm,
 }
+
+/// Whoever sends tokens with invented keys costs the database no more than this.
+const BETWEEN_READINGS: Duration = Duration::from_millis(100);
 
 /// One state of the keys.
 #[derive(Default)]
@@ -197,7 +200,7 @@ impl Signing {
         now: DateTime<Utc>,
     ) -> Result<Self, SigningError> {
         let signing = Self { keys: ArcSwap::default(), reading: tokio::sync::Mutex::default(), access_token_algorithm };
-        for algorithm in [access_token_algorithm, ID_TOKEN_ALGORITHM] {
+        for algorithm in signing.algorithms() {
             signing.ensure(db, roots, algorithm, now).await?;
         }
         signing.reload(db, roots, now).await?;
@@ -220,7 +223,7 @@ impl Signing {
         let sealed = roots.seal(Label::SigningKey, &key.private_jwk)?;
         drop(conn);
         db.write(async |conn| {
-            signing_key::insert_if_none(conn, algorithm, &key, &sealed, now).await?;
+            signing_key::insert_if_none(conn, algorithm, &key, &sealed, Some(now), now).await?;
             db::changes::announce(conn, signing_key::CHANGED).await
         })
         .await?;
@@ -231,12 +234,12 @@ impl Signing {
     pub async fn reload(&self, db: &Db, roots: &RootKeys, now: DateTime<Utc>) -> Result<(), SigningError> {
         let mut last = self.reading.lock().await;
         self.read(db, roots, now).await?;
-        *last = Some(now);
+        *last = Some(Instant::now());
         Ok(())
     }
 
-    /// For a token that names a key we do not have: another node may have made one a moment ago. Reads the keys again, at
-    /// most ten times a second, and says whether the key is there now.
+    /// For a token that names a key we do not have: another node may have made one a moment ago. Reads the keys again and
+    /// says whether the key is there now; at most ten times a second, for everybody who waits together.
     pub async fn look_for_key_of(
         &self,
         token: &str,
@@ -248,10 +251,14 @@ impl Signing {
         if self.keys.load().verifying.has(&kid) {
             return Ok(false);
         }
+        let since = Instant::now();
         let mut last = self.reading.lock().await;
-        if last.is_none_or(|last| now - last >= TimeDelta::milliseconds(100)) {
+        if last.is_none_or(|last| last < since) {
+            if let Some(last) = *last {
+                tokio::time::sleep_until(last + BETWEEN_READINGS).await;
+            }
             self.read(db, roots, now).await?;
-            *last = Some(now);
+            *last = Some(Instant::now());
         }
         Ok(self.keys.load().verifying.has(&kid))
     }
@@ -261,6 +268,11 @@ impl Signing {
         let stored = signing_key::published(&mut conn, now).await.map_err(db::Error::from)?;
         self.keys.store(Arc::new(KeySet::read(&stored, roots)?));
         Ok(())
+    }
+
+    /// The algorithms that we sign with: each has an active key.
+    pub fn algorithms(&self) -> BTreeSet<Algorithm> {
+        BTreeSet::from([self.access_token_algorithm, ID_TOKEN_ALGORITHM])
     }
 
     /// The published keys (RFC 7517 §5).
@@ -333,40 +345,9 @@ impl KeySet {
 }
 
 /// Makes a key away from the request threads: RSA takes a while.
-async fn make(algorithm: Algorithm) -> Result<NewKey, SigningError> {
+pub(super) async fn make(algorithm: Algorithm) -> Result<NewKey, SigningError> {
     match tokio::task::spawn_blocking(move || jwt::generate(algorithm)).await {
         Ok(key) => Ok(key?),
         Err(_) => Err(SigningError::Crashed(algorithm.name())),
     }
-}
-
-/// Makes a new key the active one of `algorithm`. The old one stays published until every token it signed has expired.
-pub async fn rotate(
-    db: &Db,
-    roots: &RootKeys,
-    algorithm: Algorithm,
-    keep_old_for: TimeDelta,
-    origin: &Origin,
-    now: DateTime<Utc>,
-) -> Result<String, SigningError> {
-    let key = make(algorithm).await?;
-    let sealed = roots.seal(Label::SigningKey, &key.private_jwk)?;
-    db.write(async |conn| replace(conn, algorithm, &key, &sealed, now + keep_old_for, origin, now).await).await?;
-    Ok(key.kid)
-}
-
-async fn replace(
-    conn: &mut Connection,
-    algorithm: Algorithm,
-    key: &NewKey,
-    sealed: &str,
-    old_expires_at: DateTime<Utc>,
-    origin: &Origin,
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
-    signing_key::retire(conn, algorithm, now, old_expires_at).await?;
-    signing_key::insert_if_none(conn, algorithm, key, sealed, now).await?;
-    let entry = Entry::new(Event::SigningKeyRotated).detail(json!({ "algorithm": algorithm.name(), "kid": key.kid }));
-    audit::record(conn, entry, origin, now).await?;
-    db::changes::announce(conn, signing_key::CHANGED).await
 }

@@ -26,6 +26,8 @@ pub struct StoredKey {
     sealed_private_jwk: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Since when it signs; none while it is only published.
+    pub signs_from: Option<DateTime<Utc>>,
     /// When it stopped signing.
     pub retired_at: Option<DateTime<Utc>>,
     /// Until when it is still published.
@@ -40,7 +42,17 @@ impl StoredKey {
 
     /// True while it signs.
     pub fn is_active(&self) -> bool {
-        self.retired_at.is_none()
+        self.retired_at.is_none() && self.signs_from.is_some()
+    }
+
+    /// True while it waits to follow the one that signs.
+    pub fn is_next(&self) -> bool {
+        self.retired_at.is_none() && self.signs_from.is_none()
+    }
+
+    /// True when an older root key than the newest sealed it.
+    pub fn is_to_be_resealed(&self, keys: &RootKeys) -> bool {
+        !keys.is_sealed_by_newest(&self.sealed_private_jwk)
     }
 
     /// The private half.
@@ -59,14 +71,16 @@ pub async fn published(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult
         .await
 }
 
-/// Makes `key` the active one of its algorithm, unless there is one already: then nothing happens.
+/// Stores `key` as the active one of its algorithm, or as the next one when `signs_from` is none; if there is one already,
+/// nothing happens.
 ///
-/// The unique index decides, so nodes that start together end with the same key.
+/// The unique indexes decide, so nodes that do this together end with the same key.
 pub async fn insert_if_none(
     conn: &mut Connection,
     algorithm: Algorithm,
     key: &NewKey,
     sealed: &str,
+    signs_from: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
     diesel::insert_into(table::table)
@@ -76,6 +90,7 @@ pub async fn insert_if_none(
             table::public_jwk.eq(&key.public_jwk),
             table::sealed_private_jwk.eq(sealed),
             table::created_at.eq(now),
+            table::signs_from.eq(signs_from),
         ))
         .on_conflict_do_nothing()
         .execute(conn)
@@ -83,16 +98,38 @@ pub async fn insert_if_none(
         .map(|rows| rows == 1)
 }
 
-/// Stops the active key of `algorithm`; it stays published until `expires_at`.
+/// Stops a key that signs; it stays published until `expires_at`. `false` when somebody else was faster.
 pub async fn retire(
     conn: &mut Connection,
-    algorithm: Algorithm,
+    kid: &str,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-) -> QueryResult<usize> {
-    diesel::update(table::table)
-        .filter(table::algorithm.eq(algorithm.name()).and(table::retired_at.is_null()))
+) -> QueryResult<bool> {
+    diesel::update(table::table.find(kid))
+        .filter(table::retired_at.is_null())
         .set((table::retired_at.eq(now), table::expires_at.eq(expires_at)))
+        .execute(conn)
+        .await
+        .map(|rows| rows == 1)
+}
+
+/// Takes a key out of the published ones, whatever it was.
+pub async fn withdraw(conn: &mut Connection, kid: &str, now: DateTime<Utc>) -> QueryResult<()> {
+    let gone = (table::retired_at.eq(now), table::expires_at.eq(now));
+    diesel::update(table::table.find(kid)).set(gone).execute(conn).await.map(drop)
+}
+
+/// Lets a key sign that was only published.
+pub async fn promote(conn: &mut Connection, kid: &str, now: DateTime<Utc>) -> QueryResult<usize> {
+    let waiting = table::retired_at.is_null().and(table::signs_from.is_null());
+    diesel::update(table::table.find(kid).filter(waiting)).set(table::signs_from.eq(now)).execute(conn).await
+}
+
+/// Stores the private half under another root key, unless somebody else has.
+pub async fn reseal(conn: &mut Connection, key: &StoredKey, sealed: &str) -> QueryResult<usize> {
+    let unchanged = table::sealed_private_jwk.eq(&key.sealed_private_jwk);
+    diesel::update(table::table.find(&key.kid).filter(unchanged))
+        .set(table::sealed_private_jwk.eq(sealed))
         .execute(conn)
         .await
 }

@@ -71,4 +71,6 @@ ids! {
     PendingRequestId;
     /// A program that acts for itself.
     ServiceAccountId;
+    /// What lets somebody register clients.
+    InitialAccessTokenId;
 }

@@ -13,7 +13,9 @@ mod workspace;
 
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
-pub use ids::{GrantId, GroupId, PendingRequestId, ServerId, ServiceAccountId, SessionId, UserId};
+pub use ids::{
+    GrantId, GroupId, InitialAccessTokenId, PendingRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+};
 pub use numeric_date::NumericDate;
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use redirect_uri::{RedirectTarget, RedirectUri, RedirectUriError};

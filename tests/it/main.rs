@@ -12,6 +12,7 @@ mod census;
 mod cli;
 mod db;
 mod docs;
+mod fuzz;
 mod identity;
 mod mcp;
 mod oauth;

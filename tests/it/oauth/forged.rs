@@ -40,7 +40,7 @@ async fn i1_n1_a_wrong_claim_under_a_good_signature_opens_nothing() {
     let now = app.clock().now().timestamp();
     for (name, values) in [
         ("iss", json!(["https://evil.example", format!("{}/", app.issuer()), "", null, 1])),
-        ("aud", json!([app.issuer(), app.at("/mcp/"), app.at("/other/mcp"), "*", "", [], [app.issuer()], null, {}])),
+        ("aud", json!([app.at("/mcp/"), app.at("/other/mcp"), "*", "", [], [app.at("/")], null, {}])),
         ("exp", json!([now, now - 1, 0, -1, 1e19, -1e19, i64::MAX, i64::MIN, 1.5, "x", null, [], {}])),
         ("iat", json!([now + 60, 1e19, i64::MAX, "x", null])),
         ("sub", json!(["ada", "", null, 1, "00000000-0000-0000-0000-000000000000"])),

@@ -4,6 +4,7 @@
 
 mod client_assertion;
 mod client_authentication;
+mod client_configuration;
 mod client_credentials;
 mod code;
 mod discovery;
@@ -12,8 +13,10 @@ mod hostile;
 mod journey;
 mod metadata_document;
 mod nodes;
+mod reaping;
 mod redirect_uri;
 mod refresh;
 mod registration;
+mod registration_policy;
 mod resource;
 mod signing_keys;

@@ -6,9 +6,12 @@ use chrono::TimeDelta;
 use josekit::jwk::Jwk;
 use josekit::jws::{self, ES256, EdDSA, JwsVerifier, RS256};
 use portcullis::audit::Origin;
-use portcullis::grants::sign;
+use portcullis::crypto::RootKeys;
+use portcullis::grants::LONGEST_ACCESS_TOKEN;
+use portcullis::grants::rotate_keys::{Old, keep_schedule, rotate_now};
+use portcullis::grants::signing_key;
 use portcullis::http::urls;
-use portcullis::jobs::expire;
+use portcullis::jobs::{expire, rotate_keys};
 use portcullis::types::Algorithm;
 use serde_json::{Map, Value};
 
@@ -73,10 +76,9 @@ async fn a_rotated_key_vouches_for_its_tokens_until_they_expire_and_then_goes() 
     let old = client.connect(&ada).await;
     let old_kid = jwt(&old.access).0["kid"].clone();
     let lifetimes = &app.app().config.lifetimes;
-    let keep_old_for = lifetimes.access_token + lifetimes.key_overlap;
     app.clock().advance(TimeDelta::seconds(1));
     let (keys, origin, now) = (&app.app().keys, Origin::operator(), app.clock().now());
-    let new_kid = sign::rotate(app.db(), keys, Algorithm::Es256, keep_old_for, &origin, now).await.unwrap();
+    let new_kid = rotate_now(app.db(), keys, Algorithm::Es256, Old::Trusted, lifetimes, &origin, now).await.unwrap();
     for node in [&*app, &second] {
         publishes(node, &Value::from(new_kid.clone()), true).await;
         publishes(node, &old_kid, true).await;
@@ -91,7 +93,8 @@ async fn a_rotated_key_vouches_for_its_tokens_until_they_expire_and_then_goes() 
     }
     app.clock().advance(lifetimes.access_token);
     app.call_mcp(&old.access).await.assert(401);
-    app.clock().advance(lifetimes.key_overlap + TimeDelta::seconds(1));
+    app.clock().advance(LONGEST_ACCESS_TOKEN - lifetimes.access_token + lifetimes.key_overlap);
+    app.clock().advance(TimeDelta::seconds(1));
     let now = app.clock().now();
     app.write(async |conn| expire::expire(conn, now).await).await;
     for node in [&*app, &second] {
@@ -101,4 +104,103 @@ async fn a_rotated_key_vouches_for_its_tokens_until_they_expire_and_then_goes() 
     let later = client.refresh(&old.refresh).await.tokens();
     assert_eq!(jwt(&later.access).0["kid"], new_kid);
     app.call_mcp(&later.access).await.assert(200);
+}
+
+async fn active(node: &Node, algorithm: Algorithm) -> String {
+    let mut conn = node.db().read().await.unwrap();
+    let keys = signing_key::published(&mut conn, node.clock().now()).await.unwrap();
+    let mut active = keys.iter().filter(|key| key.is_active() && key.algorithm() == Some(algorithm));
+    let found = active.next().expect("an active key").kid.clone();
+    assert!(active.next().is_none(), "one active key");
+    found
+}
+
+/// The next key is published before it signs, takes over when its time has come, and nobody is thrown out; nodes that look
+/// after the keys at the same moment end with the same ones.
+#[tokio::test]
+async fn keys_follow_one_another_on_schedule_and_two_nodes_agree() {
+    let app = TestApp::start().await;
+    let second = app.second_node().await;
+    let ada = app.person("ada").await;
+    let client = app.client().await;
+    let lifetimes = app.app().config.lifetimes.clone();
+    let first = active(&app, Algorithm::Es256).await;
+    let both = async || {
+        let (one, two) = tokio::join!(rotate_keys::once(app.app()), rotate_keys::once(second.app()));
+        one.and(two).unwrap();
+    };
+    both().await;
+    assert_eq!(published(&app).await.len(), 2, "nothing is due yet");
+    app.clock().advance(lifetimes.signing_key - lifetimes.key_overlap + TimeDelta::minutes(1));
+    both().await;
+    for node in [&*app, &second] {
+        let since = Instant::now();
+        while published(node).await.len() != 4 {
+            assert!(since.elapsed() < Duration::from_secs(2), "one next key for each algorithm");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let old = client.connect(&ada).await;
+    assert_eq!(jwt(&old.access).0["kid"], first, "the next key does not sign yet");
+    both().await;
+    assert_eq!(active(&app, Algorithm::Es256).await, first, "it has not been published for long enough");
+    app.clock().advance(lifetimes.key_overlap);
+    both().await;
+    let next = active(&app, Algorithm::Es256).await;
+    assert_ne!(next, first);
+    both().await;
+    assert_eq!(active(&second, Algorithm::Es256).await, next, "only once");
+    for node in [&*app, &second] {
+        let since = Instant::now();
+        loop {
+            let new = client.at(node).connect(&ada.at(node)).await;
+            if jwt(&new.access).0["kid"] == next {
+                node.call_mcp(&new.access).await.assert(200);
+                break;
+            }
+            assert!(since.elapsed() < Duration::from_secs(2), "the next key signs");
+        }
+        verified(node, &client.connect(&ada).await.access).await;
+    }
+}
+
+/// Whoever has a leaked key can sign nothing with it; people stay connected.
+#[tokio::test]
+async fn what_a_leaked_key_signed_is_worth_nothing_at_once() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let client = app.client().await;
+    let old = client.connect(&ada).await;
+    app.call_mcp(&old.access).await.assert(200);
+    let (lifetimes, origin, now) = (&app.app().config.lifetimes, Origin::operator(), app.clock().now());
+    let keys = &app.app().keys;
+    rotate_now(app.db(), keys, Algorithm::Es256, Old::Leaked, lifetimes, &origin, now).await.unwrap();
+    publishes(&app, &jwt(&old.access).0["kid"], false).await;
+    let since = Instant::now();
+    while app.call_mcp(&old.access).await.status != 401 {
+        assert!(since.elapsed() < Duration::from_secs(2));
+    }
+    let new = client.refresh(&old.refresh).await.tokens();
+    app.call_mcp(&new.access).await.assert(200);
+}
+
+/// The root key that sealed them can be dropped, because everything is sealed anew by the newest.
+#[tokio::test]
+async fn signing_keys_are_sealed_anew_when_the_root_key_is_followed_by_another() {
+    const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const NEW: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let app = TestApp::start().await;
+    let kid = active(&app, Algorithm::Es256).await;
+    let roots = |list: &str| list.parse::<RootKeys>().unwrap();
+    let (both, new) = (roots(&format!("{NEW},{OLD}")), roots(NEW));
+    let (lifetimes, now) = (&app.app().config.lifetimes, app.clock().now());
+    keep_schedule(app.db(), &both, Algorithm::ALL, lifetimes, &Origin::operator(), now).await.unwrap();
+    let mut conn = app.db().read().await.unwrap();
+    let keys = signing_key::published(&mut conn, now).await.unwrap();
+    assert!(keys.iter().any(|key| key.kid == kid));
+    for key in &keys {
+        assert!(!key.is_to_be_resealed(&new));
+        key.private_jwk(&new).expect("it opens with the new root key alone");
+        assert!(key.private_jwk(&roots(OLD)).is_err());
+    }
 }

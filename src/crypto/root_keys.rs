@@ -25,10 +25,14 @@ pub enum Label {
     RefreshSuccessor,
     /// Codes of answered consent pages.
     Code,
+    /// The names of pushed requests.
+    PushedRequest,
     /// Private signing keys at rest.
     SigningKey,
     /// The return value that a browser carries through sign-in.
     ReturnTo,
+    /// When an authorization request was begun, carried by the browser through sign-in.
+    Begun,
     /// CSRF tokens.
     Csrf,
     /// The constant that tells a wrong root key at start.
@@ -41,8 +45,10 @@ impl Label {
             Self::TokenHash => "portcullis token hash",
             Self::RefreshSuccessor => "portcullis refresh successor",
             Self::Code => "portcullis code",
+            Self::PushedRequest => "portcullis pushed request",
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
+            Self::Begun => "portcullis begun",
             Self::Csrf => "portcullis csrf",
             Self::Check => "portcullis check",
         }

@@ -26,6 +26,8 @@ pub enum TokenKind {
     Setup,
     /// A client secret.
     ClientSecret,
+    /// The name of a pushed authorization request.
+    PushedRequest,
 }
 
 impl TokenKind {
@@ -37,6 +39,7 @@ impl TokenKind {
             Self::Session => "pcls_",
             Self::Setup => "pclu_",
             Self::ClientSecret => "pclx_",
+            Self::PushedRequest => "pclq_",
         }
     }
 }

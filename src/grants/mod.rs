@@ -1,6 +1,6 @@
 //! What was granted to whom, and every token that comes of it.
 //!
-//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
+//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`], [`refresh_token`],
 //! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod adopt;
@@ -14,6 +14,8 @@ pub mod consent;
 pub mod grant;
 pub mod machine;
 pub mod pending_request;
+pub mod push;
+pub mod pushed_request;
 pub mod redeem;
 pub mod refresh_token;
 pub mod register;
@@ -23,6 +25,7 @@ pub mod rotate;
 pub mod sign;
 pub mod signing_key;
 pub mod used_assertion;
+pub mod wishes;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::grant::Grant;
 use super::signing_key::{self, StoredKey};
@@ -56,6 +59,10 @@ pub enum SigningError {
 
 /// The algorithm of ID tokens: every OpenID Connect verifier knows it (Core §15.1).
 pub const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Rs256;
+
+/// The `acr` of every ID token: people prove who they are by a password, in one step (OpenID Connect Core §2 wants a URI;
+/// what exactly was used is in `amr`).
+pub const ACR: &str = "urn:portcullis:acr:password";
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,13 +155,24 @@ struct IdTokenClaims<'a> {
     exp: i64,
     iat: i64,
     auth_time: i64,
+    acr: &'static str,
     amr: &'a [String],
+    at_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
     #[serde(flatten)]
     about: PersonClaims,
+}
+
+/// What an ID token is recognised by when a client shows it to us again (`id_token_hint`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct KnownIdToken {
+    /// Whom it names.
+    pub sub: UserId,
+    /// Whom it was given to.
+    pub aud: String,
 }
 
 /// What an ID token says of its person: what was granted and is known (OpenID Connect Core §5.1, §5.4). There is no userinfo
@@ -283,12 +301,18 @@ impl Signing {
         self.sign(self.access_token_algorithm, TokenType::AccessToken, claims)
     }
 
-    /// Signs an ID token for the client of a grant.
+    /// The claims of an ID token that we signed, however long ago: good for naming somebody, never for letting them in.
+    pub fn verify_id_token(&self, token: &str) -> Option<KnownIdToken> {
+        self.keys.load().verifying.verify(TokenType::IdToken, token)
+    }
+
+    /// Signs an ID token for the client of a grant, to go with that access token.
     pub fn id_token(
         &self,
         issuer: &str,
         grant: &Grant,
         about: PersonClaims,
+        access_token: &str,
         nonce: Option<&str>,
         now: DateTime<Utc>,
         lifetime: TimeDelta,
@@ -300,7 +324,9 @@ impl Signing {
             exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             auth_time: grant.authenticated_at.timestamp(),
+            acr: ACR,
             amr: &grant.amr.0,
+            at_hash: at_hash(access_token),
             nonce,
             sid: grant.session_id.map(|session| session.to_string()),
             about,
@@ -330,6 +356,12 @@ impl KeySet {
         set.jwks = Arc::new(json!({ "keys": published }));
         Ok(set)
     }
+}
+
+/// The left half of the access token's SHA-256, since ID tokens are signed with RS256 (OpenID Connect Core §3.1.3.6).
+fn at_hash(access_token: &str) -> String {
+    let digest = Sha256::digest(access_token);
+    URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
 }
 
 /// Makes a key away from the request threads: RSA takes a while.

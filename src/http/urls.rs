@@ -22,6 +22,8 @@ pub const TOKEN: &str = "/oauth/token";
 pub const REGISTER: &str = "/oauth/clients/register";
 /// RFC 7009 §2.
 pub const REVOKE: &str = "/oauth/revoke";
+/// RFC 9126 §2.
+pub const PAR: &str = "/oauth/par";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.
 pub const AUTHORIZE_GUESS: &str = "/authorize";
 /// Where SDKs guess the token endpoint to be.

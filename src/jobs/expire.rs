@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::lock::{self, Lock};
 use crate::db::{Connection, QueryResult};
 use crate::grants::{
-    authorization_code, grant, pending_request, refresh_token, revocation, signing_key, used_assertion,
+    authorization_code, grant, pending_request, pushed_request, refresh_token, revocation, signing_key, used_assertion,
 };
 use crate::identity::session::{FAMILIAR_FOR, Session};
 use crate::identity::setup_link;
@@ -44,6 +44,7 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
         + refresh_token::expire(conn, before).await?
         + grant::expire(conn, before).await?
         + pending_request::expire(conn, now).await?
+        + pushed_request::expire(conn, now).await?
         + revocation::expire(conn, now).await?
         + signing_key::expire(conn, now).await?
         + used_assertion::expire(conn, now).await?

@@ -6,12 +6,14 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use serde::Serialize;
 
+use super::authorize::openid::PROMPTS;
 use super::token::GrantType;
 use crate::app::App;
+use crate::crypto::statement::StatementAlgorithm;
 use crate::grants::client_metadata::AuthMethod;
-use crate::grants::sign::PersonClaims;
+use crate::grants::sign::{ACR, PersonClaims};
 use crate::http::urls;
-use crate::types::known_scopes;
+use crate::types::{ResponseMode, known_scopes};
 
 /// What clients learn of us. Members that would be empty are not there, never `null`.
 #[derive(Serialize)]
@@ -21,18 +23,23 @@ struct Metadata {
     token_endpoint: String,
     registration_endpoint: String,
     revocation_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     jwks_uri: String,
     scopes_supported: &'static [&'static str],
     response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; ResponseMode::ALL.len()],
     grant_types_supported: [&'static str; GrantType::ALL.len()],
     code_challenge_methods_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
     revocation_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
-    prompt_values_supported: [&'static str; 4],
+    prompt_values_supported: [&'static str; PROMPTS.len()],
+    acr_values_supported: [&'static str; 1],
+    claims_parameter_supported: bool,
     request_parameter_supported: bool,
+    request_object_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
     request_uri_parameter_supported: bool,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
@@ -40,7 +47,8 @@ struct Metadata {
 }
 
 /// The claims of every ID token, or of every one that has such a thing to say.
-const ID_TOKEN_CLAIMS: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "sid"];
+const ID_TOKEN_CLAIMS: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "at_hash", "nonce", "sid"];
 
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`, in every form.
 pub async fn get(app: Data<App>) -> HttpResponse {
@@ -54,19 +62,26 @@ fn metadata(app: &App) -> Metadata {
         token_endpoint: app.at(urls::TOKEN),
         registration_endpoint: app.at(urls::REGISTER),
         revocation_endpoint: app.at(urls::REVOKE),
+        pushed_authorization_request_endpoint: app.at(urls::PAR),
+        require_pushed_authorization_requests: false,
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: &known_scopes::SELF_REGISTERED,
         response_types_supported: ["code"],
-        response_modes_supported: ["query"],
+        response_modes_supported: ResponseMode::ALL.map(ResponseMode::name),
         grant_types_supported: GrantType::ALL.map(GrantType::name),
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
-        prompt_values_supported: ["none", "login", "consent", "select_account"],
-        request_parameter_supported: false,
+        prompt_values_supported: PROMPTS,
+        acr_values_supported: [ACR],
+        // Tolerated, and left at what the scope opens.
+        claims_parameter_supported: false,
+        request_parameter_supported: true,
+        request_object_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
+        // By reference to somebody's server; what was pushed to us is not meant (RFC 9126 §5).
         request_uri_parameter_supported: false,
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),

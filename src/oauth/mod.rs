@@ -15,14 +15,22 @@
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
 //! | RFC 9068 | 2 access tokens | `token/mod.rs`, `grants/sign.rs` | `tests/it/oauth/forged.rs` |
+//! | RFC 9101 | 5.1, 6 request objects by value | `request_object.rs` | `tests/it/oauth/request_object.rs` |
+//! | RFC 9126 | 2 pushed requests | `par.rs`, `grants/push.rs` | `tests/it/oauth/par.rs` |
+//! | RFC 9126 | 4 bringing one | `authorize/request.rs` | `tests/it/oauth/par.rs` |
 //! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
+//! | RFC 9449 | 10 a code for one key | `authorize/checks.rs` | `tests/it/oauth/par.rs` |
+//! | OAuth 2.0 Form Post Response Mode | 2 | `http/authorization_response.rs`, `http/page/form_post.rs` | `tests/it/oauth/response_mode.rs` |
+//! | OpenID Connect Core | 3.1.2.1 `prompt`, `max_age`, hints | `authorize/openid.rs`, `grants/wishes.rs` | `tests/it/oauth/openid_request.rs` |
 
 pub mod authorize;
 mod client_request;
 pub mod discovery;
 mod error;
 pub mod jwks;
+pub mod par;
 pub mod register;
+mod request_object;
 mod resource;
 pub mod revoke;
 pub mod token;

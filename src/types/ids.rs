@@ -67,6 +67,8 @@ ids! {
     SessionId;
     /// An authorization request on somebody's consent page.
     PendingRequestId;
+    /// An authorization request that a client pushed.
+    PushedRequestId;
     /// A program that acts for itself.
     ServiceAccountId;
 }

@@ -87,6 +87,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("groups", "identity/group.rs"),
     ("installation", "db/installation.rs"),
     ("pending_requests", "grants/pending_request.rs"),
+    ("pushed_requests", "grants/pushed_request.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("revocations", "grants/revocation.rs"),
     ("servers", "upstreams/server.rs"),

@@ -88,25 +88,26 @@ struct Bought<'a> {
 fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
     let Bought { client, grant, person, scope, refresh, nonce } = bought;
     let about = PersonClaims::of(person, &scope);
-    let id_token = match scope.has(known_scopes::OPENID) {
-        true => {
-            let lifetime = app.config.lifetimes.access_token;
-            let about = about.clone();
-            Some(app.signing.id_token(app.issuer(), grant, about, nonce, app.clock.now(), lifetime)?)
-        }
-        false => None,
-    };
+    let is_openid = scope.has(known_scopes::OPENID);
     let token = AccessToken {
         client,
         subject: SubjectId::Person(person.id),
         audience: Audience::One(grant.resource.clone()),
         scope,
-        groups: about.groups,
+        groups: about.groups.clone(),
         grant: Some(grant),
         confirmation: None,
         actor: None,
     };
-    Ok(Tokens { refresh_token: refresh.map(|token| token.reveal().to_owned()), id_token, ..token.sign(app)? })
+    let tokens = token.sign(app)?;
+    let id_token = match is_openid {
+        true => {
+            let (lifetime, access) = (app.config.lifetimes.access_token, &tokens.access_token);
+            Some(app.signing.id_token(app.issuer(), grant, about, access, nonce, app.clock.now(), lifetime)?)
+        }
+        false => None,
+    };
+    Ok(Tokens { refresh_token: refresh.map(|token| token.reveal().to_owned()), id_token, ..tokens })
 }
 
 /// An access token about to be signed: what differs between the grant types.

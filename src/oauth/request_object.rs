@@ -5,12 +5,11 @@ use serde_json::{Map, Value};
 
 use super::authorize::Refusal;
 use crate::app::App;
-use crate::crypto::statement::{Header, KeySet, StatementAlgorithm};
-use crate::errands::key_set;
+use crate::crypto::statement::{Header, StatementAlgorithm};
+use crate::errands::client_keys::{self, ClientKeys};
 use crate::grants::client::{Client, Profile};
 use crate::grants::sign::Audience;
 use crate::http::params::Params;
-use crate::net::Purpose;
 use crate::types::NumericDate;
 
 /// By how much clocks may differ.
@@ -20,7 +19,7 @@ const SKEW: TimeDelta = TimeDelta::seconds(30);
 const OF_THE_OBJECT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 
 /// The algorithms by which this client may sign.
-pub fn algorithms(profile: Profile) -> &'static [StatementAlgorithm] {
+fn algorithms(profile: Profile) -> &'static [StatementAlgorithm] {
     match profile {
         Profile::Standard => &StatementAlgorithm::ALL,
         Profile::Fapi2 => &StatementAlgorithm::STRONG,
@@ -36,22 +35,16 @@ pub async fn open(app: &App, client: &Client, object: &str, may_fetch: bool) -> 
     if !(header.typ.is_none() || header.is("oauth-authz-req+jwt") || header.is("jwt")) {
         return Err(invalid("The typ of the request object is not oauth-authz-req+jwt"));
     }
-    let claims = match (&client.options.jwks, &client.options.jwks_uri) {
-        (Some(jwks), _) => KeySet::parse(jwks).ok().and_then(|keys| verified(&keys, client, object)),
-        (None, Some(_)) if !may_fetch => return Ok(None),
-        (None, Some(url)) => {
-            let keys = key_set::fetch(app, Purpose::ClientDocument, url, &header).await;
-            verified(&*keys.map_err(|_| invalid("The jwks_uri of this client could not be read"))?, client, object)
-        }
-        (None, None) => return Err(invalid("This client has registered no keys to sign request objects with")),
+    let keys = match client_keys::of(app, client, &header, may_fetch).await {
+        ClientKeys::Known(keys) => keys,
+        ClientKeys::NotFetched => return Ok(None),
+        ClientKeys::Missing(why) => return Err(invalid(why)),
     };
-    let claims = claims.ok_or(invalid("The request object is not signed with a key and algorithm of this client"))?;
+    let claims = keys.verify(object, algorithms(client.options.profile));
+    let claims: Map<String, Value> =
+        claims.ok_or(invalid("The request object is not signed with a key and algorithm of this client"))?;
     judge(app, client, &claims)?;
     params(claims).map(Some)
-}
-
-fn verified(keys: &KeySet, client: &Client, object: &str) -> Option<Map<String, Value>> {
-    keys.verify(object, algorithms(client.options.profile))
 }
 
 /// Whose it is, for whom and when (RFC 9101 §4, §6.2).

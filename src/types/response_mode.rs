@@ -26,6 +26,14 @@ impl ResponseMode {
         }
     }
 
+    /// True when an answer can travel to that redirect URI like this: no browser posts a form to a private scheme.
+    pub fn reaches(self, redirect_uri: &str) -> bool {
+        match self {
+            Self::Query => true,
+            Self::FormPost => redirect_uri.starts_with("https://") || redirect_uri.starts_with("http://"),
+        }
+    }
+
     /// The mode of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.name() == name)

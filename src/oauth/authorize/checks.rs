@@ -75,12 +75,9 @@ fn response_type(value: Option<&str>) -> Result<(), Refusal> {
 fn response_mode(value: Option<&str>, redirect_uri: &str) -> Result<ResponseMode, Refusal> {
     let offered = Refusal("invalid_request", "Only response_mode=query and response_mode=form_post are offered");
     let mode = value.map_or(Some(ResponseMode::default()), ResponseMode::named).ok_or(offered)?;
-    let takes_forms = redirect_uri.starts_with("https://") || redirect_uri.starts_with("http://");
-    match mode {
-        ResponseMode::FormPost if !takes_forms => {
-            Err(Refusal("invalid_request", "No browser can post a form to the scheme of this redirect_uri"))
-        }
-        mode => Ok(mode),
+    match mode.reaches(redirect_uri) {
+        true => Ok(mode),
+        false => Err(Refusal("invalid_request", "No browser can post a form to the scheme of this redirect_uri")),
     }
 }
 

@@ -29,9 +29,11 @@ pub struct Trusted {
 }
 
 impl Trusted {
-    /// Where errors go. In a mode that is none of ours there is no answer, so they take the usual one.
+    /// Where errors go. In a mode that is none of ours, or that does not lead there, they would be lost: they take the usual
+    /// one.
     pub fn way_back(&self) -> WayBack<'_> {
-        let mode = self.params.get("response_mode").and_then(ResponseMode::named).unwrap_or_default();
+        let mode = self.params.get("response_mode").and_then(ResponseMode::named);
+        let mode = mode.filter(|mode| mode.reaches(&self.redirect_uri)).unwrap_or_default();
         WayBack { redirect_uri: &self.redirect_uri, state: self.params.get("state"), mode }
     }
 }

@@ -166,6 +166,19 @@ struct IdTokenClaims<'a> {
     about: PersonClaims,
 }
 
+/// An ID token about to be signed.
+#[derive(Clone, Debug)]
+pub struct IdToken<'a> {
+    /// What was granted, by whom and to whom.
+    pub grant: &'a Grant,
+    /// What it says of the person.
+    pub about: PersonClaims,
+    /// The access token that it goes with.
+    pub access_token: &'a str,
+    /// Handed back untouched.
+    pub nonce: Option<&'a str>,
+}
+
 /// What an ID token is recognised by when a client shows it to us again (`id_token_hint`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct KnownIdToken {
@@ -306,17 +319,15 @@ impl Signing {
         self.keys.load().verifying.verify(TokenType::IdToken, token)
     }
 
-    /// Signs an ID token for the client of a grant, to go with that access token.
+    /// Signs an ID token for the client of its grant.
     pub fn id_token(
         &self,
         issuer: &str,
-        grant: &Grant,
-        about: PersonClaims,
-        access_token: &str,
-        nonce: Option<&str>,
+        token: IdToken<'_>,
         now: DateTime<Utc>,
         lifetime: TimeDelta,
     ) -> Result<String, SigningError> {
+        let IdToken { grant, about, access_token, nonce } = token;
         let claims = IdTokenClaims {
             iss: issuer,
             sub: grant.user_id,

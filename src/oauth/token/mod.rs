@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::crypto::PlainToken;
 use crate::grants::client::Client;
 use crate::grants::grant::Grant;
-use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, PersonClaims};
+use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, IdToken, PersonClaims};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::params::Params;
@@ -102,8 +102,8 @@ fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
     let tokens = token.sign(app)?;
     let id_token = match is_openid {
         true => {
-            let (lifetime, access) = (app.config.lifetimes.access_token, &tokens.access_token);
-            Some(app.signing.id_token(app.issuer(), grant, about, access, nonce, app.clock.now(), lifetime)?)
+            let token = IdToken { grant, about, access_token: &tokens.access_token, nonce };
+            Some(app.signing.id_token(app.issuer(), token, app.clock.now(), app.config.lifetimes.access_token)?)
         }
         false => None,
     };

@@ -45,6 +45,10 @@ pub enum Event {
     CodeRefused,
     /// A spent code was presented again; its grant was ended (RFC 6749 §4.1.2).
     CodeReplayed,
+    /// A device asked for access (RFC 8628).
+    DeviceAsked,
+    /// A device code bought tokens.
+    DeviceCodeRedeemed,
     /// A refresh token bought tokens.
     Refreshed,
     /// A refresh token was presented after its grace; its grant was ended.
@@ -78,6 +82,8 @@ impl Event {
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeRefused => "code.refused",
             Self::CodeReplayed => "code.replayed",
+            Self::DeviceAsked => "device.asked",
+            Self::DeviceCodeRedeemed => "device.redeemed",
             Self::Refreshed => "refresh.used",
             Self::RefreshReplayed => "refresh.replayed",
             Self::TokenRevoked => "token.revoked",

@@ -25,6 +25,8 @@ pub enum Label {
     RefreshSuccessor,
     /// Codes of answered consent pages.
     Code,
+    /// Keyed hashes of the short codes that people type (RFC 8628 §6.1).
+    UserCode,
     /// Private signing keys at rest.
     SigningKey,
     /// The return value that a browser carries through sign-in.
@@ -41,6 +43,7 @@ impl Label {
             Self::TokenHash => "portcullis token hash",
             Self::RefreshSuccessor => "portcullis refresh successor",
             Self::Code => "portcullis code",
+            Self::UserCode => "portcullis user code",
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
             Self::Csrf => "portcullis csrf",

@@ -26,6 +26,8 @@ pub enum TokenKind {
     Setup,
     /// A client secret.
     ClientSecret,
+    /// What a device polls with (RFC 8628 §3.2).
+    DeviceCode,
 }
 
 impl TokenKind {
@@ -37,6 +39,7 @@ impl TokenKind {
             Self::Session => "pcls_",
             Self::Setup => "pclu_",
             Self::ClientSecret => "pclx_",
+            Self::DeviceCode => "pcld_",
         }
     }
 }

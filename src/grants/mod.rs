@@ -1,6 +1,6 @@
 //! What was granted to whom, and every token that comes of it.
 //!
-//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
+//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`device_code`], [`refresh_token`],
 //! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod adopt;
@@ -11,6 +11,8 @@ pub mod client_metadata;
 pub mod client_name;
 pub mod client_names;
 pub mod consent;
+pub mod device;
+pub mod device_code;
 pub mod grant;
 pub mod machine;
 pub mod pending_request;

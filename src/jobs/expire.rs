@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::lock::{self, Lock};
 use crate::db::{Connection, QueryResult};
 use crate::grants::{
-    authorization_code, grant, pending_request, refresh_token, revocation, signing_key, used_assertion,
+    authorization_code, device_code, grant, pending_request, refresh_token, revocation, signing_key, used_assertion,
 };
 use crate::identity::session::{FAMILIAR_FOR, Session};
 use crate::identity::setup_link;
@@ -41,6 +41,7 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
     }
     let before = now - MEMORY;
     Ok(authorization_code::expire(conn, before).await?
+        + device_code::expire(conn, before).await?
         + refresh_token::expire(conn, before).await?
         + grant::expire(conn, before).await?
         + pending_request::expire(conn, now).await?

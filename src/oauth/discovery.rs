@@ -21,6 +21,7 @@ struct Metadata {
     token_endpoint: String,
     registration_endpoint: String,
     revocation_endpoint: String,
+    device_authorization_endpoint: String,
     jwks_uri: String,
     scopes_supported: &'static [&'static str],
     response_types_supported: [&'static str; 1],
@@ -54,6 +55,7 @@ fn metadata(app: &App) -> Metadata {
         token_endpoint: app.at(urls::TOKEN),
         registration_endpoint: app.at(urls::REGISTER),
         revocation_endpoint: app.at(urls::REVOKE),
+        device_authorization_endpoint: app.at(urls::DEVICE_AUTHORIZATION),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: &known_scopes::SELF_REGISTERED,

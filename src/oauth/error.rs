@@ -34,6 +34,14 @@ pub enum Error {
     InvalidScope(&'static str),
     /// Not a resource of ours, or not the one granted (RFC 8707 §2).
     InvalidTarget(&'static str),
+    /// Nobody has answered yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    /// Nor that, and the device asks too often (RFC 8628 §3.5).
+    SlowDown,
+    /// The person refused (RFC 8628 §3.5).
+    AccessDenied,
+    /// Nobody answered in time (RFC 8628 §3.5).
+    ExpiredToken,
     /// A redirect URI that may not be registered (RFC 7591 §3.2.2).
     InvalidRedirectUri(String),
     /// Metadata that may not be registered.
@@ -59,6 +67,10 @@ impl Error {
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
             Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
             Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
@@ -77,7 +89,11 @@ impl Error {
             | Self::InvalidScope(why)
             | Self::InvalidTarget(why) => why,
             Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
-            Self::UnsupportedGrantType => "Use authorization_code or refresh_token",
+            Self::AuthorizationPending => "Nobody has answered yet; ask again after the interval",
+            Self::SlowDown => "Wait five seconds more between requests from now on",
+            Self::AccessDenied => "The person said no",
+            Self::ExpiredToken => "Nobody answered in time; ask for a new code",
+            Self::UnsupportedGrantType => "This is none of the grant types that the metadata lists",
             Self::TooLarge => "The body is larger than this URL takes",
             Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
             Self::Unavailable => "The database cannot be reached; try again in a moment",

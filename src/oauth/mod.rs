@@ -14,11 +14,14 @@
 //! | CIMD draft | client id is a URL | `errands/client_metadata.rs` | `tests/it/oauth/metadata_document.rs` |
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
+//! | RFC 8628 | 3.1 device authorization | `device.rs`, `web/device/` | `tests/it/oauth/device.rs` |
+//! | RFC 8628 | 3.4 device access token | `token/device_code.rs` | `tests/it/oauth/device.rs` |
 //! | RFC 9068 | 2 access tokens | `token/mod.rs`, `grants/sign.rs` | `tests/it/oauth/forged.rs` |
 //! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
 
 pub mod authorize;
 mod client_request;
+pub mod device;
 pub mod discovery;
 mod error;
 pub mod jwks;

@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, urls};
 use crate::mcp;
-use crate::oauth::{authorize, discovery, jwks, register, revoke, token};
+use crate::oauth::{authorize, device, discovery, jwks, register, revoke, token};
 use crate::types::PublicUrl;
 use crate::web as pages;
 
@@ -55,6 +55,8 @@ fn oauth(config: &mut ServiceConfig) {
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
         config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
     }
+    let device_authorization = posted(urls::DEVICE_AUTHORIZATION, FORM_LIMIT);
+    config.service(device_authorization.wrap(anyone()).route(web::post().to(device::post)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
 }
 
@@ -71,13 +73,14 @@ fn mcp(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{consent, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::{consent, device, home, set_up, settings::apps, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(web::resource(urls::LOGIN).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
         .service(web::resource(urls::CONSENT).route(read(consent::get)).route(web::post().to(consent::post)))
+        .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));

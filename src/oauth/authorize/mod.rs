@@ -3,7 +3,7 @@
 //! Nothing is written before somebody has signed in: the request can be repeated, without cookies, without harm. After
 //! sign-in it runs again from the start.
 
-mod checks;
+pub(super) mod checks;
 mod request;
 
 use actix_web::http::StatusCode;

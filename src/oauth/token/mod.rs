@@ -1,6 +1,7 @@
 //! `POST /oauth/token` (RFC 6749 §3.2): authenticate the client, pick the grant, answer.
 
 mod authorization_code;
+mod device_code;
 mod refresh_token;
 
 use actix_web::web::Data;
@@ -27,17 +28,20 @@ pub enum GrantType {
     AuthorizationCode,
     /// RFC 6749 §6.
     RefreshToken,
+    /// RFC 8628 §3.4.
+    DeviceCode,
 }
 
 impl GrantType {
     /// Every one of them.
-    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode];
 
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
     }
 
@@ -57,6 +61,7 @@ pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> 
     let tokens = match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(&app, &form, &origin).await?,
         GrantType::RefreshToken => refresh_token::refresh(&app, &form, &origin).await?,
+        GrantType::DeviceCode => device_code::poll(&app, &form, &origin).await?,
     };
     Ok(HttpResponse::Ok().no_store().json(tokens))
 }

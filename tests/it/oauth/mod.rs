@@ -4,6 +4,7 @@
 
 mod client_authentication;
 mod code;
+mod device;
 mod discovery;
 mod forged;
 mod hostile;

@@ -53,6 +53,8 @@ pub enum Event {
     Refreshed,
     /// A refresh token was presented after its grace; its grant was ended.
     RefreshReplayed,
+    /// An access token bought another (RFC 8693).
+    TokenExchanged,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -86,6 +88,7 @@ impl Event {
             Self::DeviceCodeRedeemed => "device.redeemed",
             Self::Refreshed => "refresh.used",
             Self::RefreshReplayed => "refresh.replayed",
+            Self::TokenExchanged => "token.exchanged",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",

@@ -13,6 +13,7 @@ pub mod client_names;
 pub mod consent;
 pub mod device;
 pub mod device_code;
+pub mod exchange;
 pub mod grant;
 pub mod machine;
 pub mod pending_request;

@@ -13,6 +13,7 @@
 //! | RFC 7591 | 3 registration | `register.rs` | `tests/it/oauth/registration.rs` |
 //! | CIMD draft | client id is a URL | `errands/client_metadata.rs` | `tests/it/oauth/metadata_document.rs` |
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |
+//! | RFC 8693 | 2 token exchange | `token/token_exchange.rs`, `grants/exchange.rs` | `tests/it/oauth/token_exchange.rs` |
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
 //! | RFC 8628 | 3.1 device authorization | `device.rs`, `web/device/` | `tests/it/oauth/device.rs` |
 //! | RFC 8628 | 3.4 device access token | `token/device_code.rs` | `tests/it/oauth/device.rs` |

@@ -3,9 +3,11 @@
 mod authorization_code;
 mod device_code;
 mod refresh_token;
+mod token_exchange;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::client_request::ClientRequest;
@@ -30,11 +32,13 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 8628 §3.4.
     DeviceCode,
+    /// RFC 8693 §2.
+    TokenExchange,
 }
 
 impl GrantType {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode];
+    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode, Self::TokenExchange];
 
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
@@ -42,6 +46,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
@@ -62,6 +67,7 @@ pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> 
         GrantType::AuthorizationCode => authorization_code::redeem(&app, &form, &origin).await?,
         GrantType::RefreshToken => refresh_token::refresh(&app, &form, &origin).await?,
         GrantType::DeviceCode => device_code::poll(&app, &form, &origin).await?,
+        GrantType::TokenExchange => token_exchange::exchange(&app, &form, &origin).await?,
     };
     Ok(HttpResponse::Ok().no_store().json(tokens))
 }
@@ -70,6 +76,9 @@ pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> 
 #[derive(Serialize)]
 struct Tokens {
     access_token: String,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     scope: Scope,
@@ -133,8 +142,14 @@ struct AccessToken<'a> {
 impl AccessToken<'_> {
     /// Signs it: an answer with this one token.
     fn sign(self, app: &App) -> Result<Tokens, Error> {
+        self.sign_until(app, None)
+    }
+
+    /// The same, with an end that it may not outlive.
+    fn sign_until(self, app: &App, end: Option<DateTime<Utc>>) -> Result<Tokens, Error> {
         let now = app.clock.now();
         let lifetime = self.client.options.access_token_lifetime().unwrap_or(app.config.lifetimes.access_token);
+        let lifetime = end.map_or(lifetime, |end| lifetime.min(end - now));
         let token_type = if self.confirmation.is_some() { "DPoP" } else { "Bearer" };
         let claims = AccessTokenClaims {
             iss: app.issuer().to_owned(),
@@ -156,6 +171,7 @@ impl AccessToken<'_> {
         };
         Ok(Tokens {
             access_token: app.signing.access_token(&claims)?,
+            issued_token_type: None,
             token_type,
             expires_in: lifetime.num_seconds(),
             scope: claims.scope,

@@ -16,3 +16,4 @@ mod refresh;
 mod registration;
 mod resource;
 mod signing_keys;
+mod token_exchange;

@@ -55,6 +55,18 @@ pub enum Event {
     RefreshReplayed,
     /// An access token bought another (RFC 8693).
     TokenExchanged,
+    /// An identity provider let a client in for a person (ID-JAG).
+    IdentityAsserted,
+    /// A workload got a token (RFC 7523).
+    WorkloadAdmitted,
+    /// An assertion bought nothing.
+    AssertionRefused,
+    /// The operator trusts an issuer.
+    IssuerTrusted,
+    /// The operator trusts it no more.
+    IssuerRemoved,
+    /// The operator made a rule for an issuer's workloads.
+    TrustRuleAdded,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -89,6 +101,12 @@ impl Event {
             Self::Refreshed => "refresh.used",
             Self::RefreshReplayed => "refresh.replayed",
             Self::TokenExchanged => "token.exchanged",
+            Self::IdentityAsserted => "assertion.identity",
+            Self::WorkloadAdmitted => "assertion.workload",
+            Self::AssertionRefused => "assertion.refused",
+            Self::IssuerTrusted => "issuer.trusted",
+            Self::IssuerRemoved => "issuer.removed",
+            Self::TrustRuleAdded => "issuer.rule_added",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",

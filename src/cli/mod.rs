@@ -10,6 +10,7 @@ use crate::config::Config;
 mod config;
 mod first_administrator;
 mod installation;
+mod issuer;
 mod key;
 mod migrate;
 mod outcome;
@@ -45,6 +46,14 @@ enum Command {
     Config(config::PrintConfig),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
+    /// Trust an issuer whose signed statements buy tokens here
+    IssuerAdd(issuer::Add),
+    /// List the trusted issuers and their rules
+    IssuerList(issuer::List),
+    /// Trust an issuer no more
+    IssuerRemove(issuer::Remove),
+    /// Say which workloads of an issuer act as which service account
+    IssuerRuleAdd(issuer::RuleAdd),
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Key),
@@ -80,6 +89,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Migrate(verb) => verb.run(loaded.config),
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
+        Command::IssuerAdd(verb) => verb.run(loaded.config),
+        Command::IssuerList(verb) => verb.run(loaded.config),
+        Command::IssuerRemove(verb) => verb.run(loaded.config),
+        Command::IssuerRuleAdd(verb) => verb.run(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
     }
 }

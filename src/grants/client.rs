@@ -14,7 +14,7 @@ use crate::audit::Origin;
 use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
 use crate::schema::clients as table;
-use crate::types::{RedirectUri, Scope, Words, known_scopes};
+use crate::types::{RedirectUri, Scope, ServiceAccountId, Words, known_scopes};
 pub use options::{ClientOptions, Profile, Uris};
 
 /// What is announced when a client is cut off, or may have less than before.
@@ -282,6 +282,12 @@ pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Scop
         return Ok(None);
     }
     table::table.find(id).filter(table::disabled_at.is_null()).select(table::scope).first(conn).await.optional()
+}
+
+/// The client through which a service account acts: the oldest that may.
+pub async fn of_service_account(conn: &mut Connection, account: ServiceAccountId) -> QueryResult<Option<String>> {
+    let own = table::table.filter(table::service_account_id.eq(account).and(table::disabled_at.is_null()));
+    own.order((table::created_at, table::id)).select(table::id).first(conn).await.optional()
 }
 
 /// The clients of these ids.

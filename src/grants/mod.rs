@@ -1,9 +1,10 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`device_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`revocation`], [`signing_key`], [`trusted_issuer`], [`trust_rule`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod adopt;
+pub mod assertion;
 pub mod authorization_code;
 pub mod authorize;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod device;
 pub mod device_code;
 pub mod exchange;
 pub mod grant;
+pub mod id_jag;
 pub mod machine;
 pub mod pending_request;
 pub mod redeem;
@@ -25,7 +27,11 @@ pub mod revoke;
 pub mod rotate;
 pub mod sign;
 pub mod signing_key;
+pub mod trust;
+pub mod trust_rule;
+pub mod trusted_issuer;
 pub mod used_assertion;
+pub mod workload;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -6,7 +6,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use serde::Serialize;
 
-use super::token::GrantType;
+use super::token::{GrantType, ID_JAG_PROFILE};
 use crate::app::App;
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::sign::PersonClaims;
@@ -27,6 +27,7 @@ struct Metadata {
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     grant_types_supported: [&'static str; GrantType::ALL.len()],
+    authorization_grant_profiles_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
     revocation_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
@@ -62,6 +63,7 @@ fn metadata(app: &App) -> Metadata {
         response_types_supported: ["code"],
         response_modes_supported: ["query"],
         grant_types_supported: GrantType::ALL.map(GrantType::name),
+        authorization_grant_profiles_supported: [ID_JAG_PROFILE],
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),

@@ -10,6 +10,8 @@
 //! | RFC 7636 | 4 PKCE, S256 only | `authorize/checks.rs`, `grants/machine/` | `tests/it/oauth/code.rs` |
 //! | RFC 7009 | 2 revocation | `revoke.rs` | `tests/it/oauth/client_authentication.rs` |
 //! | RFC 7517 | 5 key set | `jwks.rs` | `tests/it/oauth/signing_keys.rs` |
+//! | RFC 7523, SEP-1933 | 2.1 workload identity | `token/jwt_bearer.rs`, `grants/workload.rs` | `tests/it/oauth/workload.rs` |
+//! | ID-JAG draft | 4 identity assertion | `token/jwt_bearer.rs`, `grants/id_jag.rs` | `tests/it/oauth/id_jag.rs` |
 //! | RFC 7591 | 3 registration | `register.rs` | `tests/it/oauth/registration.rs` |
 //! | CIMD draft | client id is a URL | `errands/client_metadata.rs` | `tests/it/oauth/metadata_document.rs` |
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |

@@ -2,7 +2,9 @@
 
 mod authorization_code;
 mod device_code;
+mod jwt_bearer;
 mod refresh_token;
+mod request;
 mod token_exchange;
 
 use actix_web::web::Data;
@@ -10,9 +12,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+pub use self::jwt_bearer::ID_JAG_PROFILE;
+use self::request::TokenRequest;
 use super::client_request::ClientRequest;
 use super::error::Error;
 use crate::app::App;
+use crate::audit::Origin;
 use crate::crypto::PlainToken;
 use crate::grants::client::Client;
 use crate::grants::grant::Grant;
@@ -34,11 +39,14 @@ pub enum GrantType {
     DeviceCode,
     /// RFC 8693 §2.
     TokenExchange,
+    /// RFC 7523 §2.1.
+    JwtBearer,
 }
 
 impl GrantType {
     /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode, Self::TokenExchange];
+    pub const ALL: [Self; 5] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode, Self::TokenExchange, Self::JwtBearer];
 
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
@@ -47,6 +55,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 
@@ -57,19 +66,27 @@ impl GrantType {
 }
 
 /// `POST /oauth/token`.
-pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> Result<HttpResponse, Error> {
+pub async fn post(app: Data<App>, request: HttpRequest, sent: TokenRequest) -> Result<HttpResponse, Error> {
+    let origin = origin_of(&request);
+    let tokens = match &sent {
+        TokenRequest::Client(form) => of_client(&app, &sent, form, &origin).await?,
+        TokenRequest::Anonymous(_) => jwt_bearer::redeem(&app, &sent, &origin).await?,
+    };
+    Ok(HttpResponse::Ok().no_store().json(tokens))
+}
+
+async fn of_client(app: &App, sent: &TokenRequest, form: &ClientRequest, origin: &Origin) -> Result<Tokens, Error> {
     let grant_type = GrantType::of(&form.params)?;
     if !form.client.grant_types.has(grant_type.name()) {
         return Err(Error::UnauthorizedClient("This client has not registered this grant type"));
     }
-    let origin = origin_of(&request);
-    let tokens = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::redeem(&app, &form, &origin).await?,
-        GrantType::RefreshToken => refresh_token::refresh(&app, &form, &origin).await?,
-        GrantType::DeviceCode => device_code::poll(&app, &form, &origin).await?,
-        GrantType::TokenExchange => token_exchange::exchange(&app, &form, &origin).await?,
-    };
-    Ok(HttpResponse::Ok().no_store().json(tokens))
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::redeem(app, form, origin).await,
+        GrantType::RefreshToken => refresh_token::refresh(app, form, origin).await,
+        GrantType::DeviceCode => device_code::poll(app, form, origin).await,
+        GrantType::TokenExchange => token_exchange::exchange(app, form, origin).await,
+        GrantType::JwtBearer => jwt_bearer::redeem(app, sent, origin).await,
+    }
 }
 
 /// The answer (RFC 6749 §5.1). What is not there is left out, never `null`.

@@ -257,6 +257,8 @@ impl RuleAdd {
             return Err(Failure::usage(format!("--scope: {unknown} does not exist here")));
         }
         let Self { issuer, service_account, resource, .. } = self;
+        // In the form in which our resources are compared.
+        let resource = resource.map(|resource| resource.trim_end_matches('/').to_owned());
         let new = NewRule { issuer, matches, service_account, scope, resource };
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;

@@ -3,6 +3,8 @@
 //! Two kinds: an identity provider lets a client in for a person (ID-JAG), and a platform says which workload it runs
 //! (SEP-1933), which needs no client of its own. The issuer's entry says which of the two it may say; nothing else does.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,7 +21,6 @@ use crate::grants::trusted_issuer::{self, IssuerKind, TrustedIssuer};
 use crate::grants::workload::{self, Admitted};
 use crate::http::params::Params;
 use crate::http::urls;
-use crate::net::Purpose;
 use crate::oauth::error::Error;
 use crate::types::{Scope, SubjectId, known_scopes};
 
@@ -62,16 +63,11 @@ async fn trusted(app: &App, text: &str) -> Result<TrustedIssuer, Error> {
     trusted_issuer::trusted(&mut conn, &iss).await.map_err(crate::db::Error::from)?.ok_or(unknown)
 }
 
-async fn keys(app: &App, issuer: &TrustedIssuer, header: &Header) -> Result<std::sync::Arc<KeySet>, Error> {
-    let unusable = |why: String| {
+async fn keys(app: &App, issuer: &TrustedIssuer, header: &Header) -> Result<Arc<KeySet>, Error> {
+    key_set::of_issuer(app, issuer, header).await.map_err(|why| {
         tracing::warn!(issuer = issuer.issuer, why, "the keys of a trusted issuer cannot be used");
         Error::InvalidGrant("The keys of the assertion's issuer cannot be had just now")
-    };
-    match (&issuer.jwks, &issuer.jwks_uri) {
-        (Some(jwks), _) => KeySet::parse(jwks).map(Into::into).map_err(|error| unusable(error.to_string())),
-        (None, Some(uri)) => key_set::fetch(app, Purpose::AdministratorEndpoint, uri, header).await.map_err(unusable),
-        (None, None) => Err(unusable("it has none".to_owned())),
-    }
+    })
 }
 
 fn scope(params: &Params) -> Result<Option<Scope>, Error> {

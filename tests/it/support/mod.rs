@@ -8,6 +8,7 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
+pub mod issuers;
 pub mod witness;
 
 pub use answer::Answer;

@@ -83,7 +83,7 @@ impl Assertion {
         if now >= exp.0 + SKEW {
             return Err("The assertion has expired");
         }
-        if iat.into_iter().chain(nbf).any(|begin| begin.0 > now + SKEW) {
+        if iat.iter().chain(nbf).any(|begin| begin.0 > now + SKEW) {
             return Err("The assertion is not valid yet");
         }
         let made_at = match (iat, issuer.kind) {

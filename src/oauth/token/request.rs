@@ -17,12 +17,16 @@ use crate::oauth::error::Error;
 /// What a client sends to the token endpoint.
 pub enum TokenRequest {
     /// A client that authenticated.
-    Client(ClientRequest),
+    Client(Box<ClientRequest>),
     /// Nobody: for assertions that need no client (RFC 7523 §3.1: client authentication is optional).
     Anonymous(Params),
 }
 
 impl TokenRequest {
+    fn of(request: ClientRequest) -> Self {
+        Self::Client(Box::new(request))
+    }
+
     /// The client, if one authenticated.
     pub fn client(&self) -> Option<&Client> {
         match self {
@@ -48,7 +52,7 @@ impl FromRequest for TokenRequest {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if request.headers().contains_key(AUTHORIZATION) || !is_form(&request) {
-                return ClientRequest::from_request(&request, &mut payload).await.map(Self::Client);
+                return ClientRequest::from_request(&request, &mut payload).await.map(Self::of);
             }
             let body = Bytes::from_request(&request, &mut payload).await.map_err(|error| not_whole(&error))?;
             if let Some(params) = anonymous(&body) {
@@ -56,7 +60,7 @@ impl FromRequest for TokenRequest {
             }
             let again = stream::iter([Ok::<_, PayloadError>(body)]);
             let mut payload: Payload = Payload::Stream { payload: Box::pin(again) };
-            ClientRequest::from_request(&request, &mut payload).await.map(Self::Client)
+            ClientRequest::from_request(&request, &mut payload).await.map(Self::of)
         })
     }
 }

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::Config;
 
 mod config;
+mod doctor;
 mod first_administrator;
 mod installation;
 mod key;
@@ -43,6 +44,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Print the effective settings and where each came from
     Config(config::PrintConfig),
+    /// Examine an MCP URL, ours or any other, as each known client would connect to it
+    Doctor(doctor::Doctor),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
     /// List and rotate the keys that sign tokens
@@ -79,6 +82,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Serve => serve::run(&loaded, cli.json),
         Command::Migrate(verb) => verb.run(loaded.config),
         Command::Config(verb) => Ok(verb.run(&loaded)),
+        Command::Doctor(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
     }

@@ -117,7 +117,8 @@ mod tests {
     /// The text of a description is no parameter, but clients search for one naively.
     #[test]
     fn a_parameter_within_a_description_misleads_every_client() {
-        let header = r#"Bearer error="invalid_token", error_description="needs scope=admin, or more", scope="mcp:read""#;
+        let header =
+            r#"Bearer error="invalid_token", error_description="needs scope=admin, or more", scope="mcp:read""#;
         assert_eq!(meant(header).unwrap().scope.as_deref(), Some("mcp:read"));
         for reader in [Reader::BearerFirst, Reader::Anywhere] {
             assert_eq!(read(header, reader).unwrap().scope.as_deref(), Some("admin"));

@@ -92,12 +92,26 @@ impl Findings {
     }
 
     /// It works all the same.
-    pub fn note(&mut self, step: Step, rule: &'static str, seen: impl Into<String>, means: &'static str, mend: &'static str) {
+    pub fn note(
+        &mut self,
+        step: Step,
+        rule: &'static str,
+        seen: impl Into<String>,
+        means: &'static str,
+        mend: &'static str,
+    ) {
         self.0.push(Finding { step, level: Level::Note, rule, seen: seen.into(), means, mend });
     }
 
     /// It does not work.
-    pub fn problem(&mut self, step: Step, rule: &'static str, seen: impl Into<String>, means: &'static str, mend: &'static str) {
+    pub fn problem(
+        &mut self,
+        step: Step,
+        rule: &'static str,
+        seen: impl Into<String>,
+        means: &'static str,
+        mend: &'static str,
+    ) {
         self.0.push(Finding { step, level: Level::Problem, rule, seen: seen.into(), means, mend });
     }
 

@@ -36,6 +36,9 @@ pub enum Purpose {
     /// A URL that a system administrator entered: also http and private addresses, but never link-local ones and those at
     /// which clouds hand out credentials.
     AdministratorEndpoint,
+    /// A URL that a document at such an endpoint named: https and public addresses only, as from any stranger. Whoever asks
+    /// keeps the number of requests small.
+    LinkedEndpoint,
     /// A URL on an operator's own command line: anywhere.
     OperatorCommand,
 }
@@ -179,7 +182,7 @@ impl Inner {
                 self.budget.pay_host(url.host_str().unwrap_or_default())?;
                 self.budget.place().await
             }
-            Purpose::AdministratorEndpoint | Purpose::OperatorCommand => None,
+            Purpose::AdministratorEndpoint | Purpose::LinkedEndpoint | Purpose::OperatorCommand => None,
         };
         let addresses = self.addresses(purpose, url, is_own_loopback).await?;
         let client = self.pinned(url, &addresses)?;
@@ -197,7 +200,7 @@ impl Inner {
         let is_own_loopback = purpose == Purpose::ClientDocument && is_loopback && self.allow_loopback_clients;
         match (url.scheme(), purpose) {
             ("https", _) => Ok(is_own_loopback),
-            ("http", Purpose::ClientDocument) if !is_own_loopback => Err(NetError::NotHttps),
+            ("http", Purpose::ClientDocument | Purpose::LinkedEndpoint) if !is_own_loopback => Err(NetError::NotHttps),
             ("http", _) => Ok(is_own_loopback),
             _ => Err(NetError::BadUrl),
         }

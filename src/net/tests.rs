@@ -291,6 +291,7 @@ async fn an_exchange_keeps_the_limits_of_a_fetch() {
     for (purpose, url) in [
         (Purpose::AdministratorEndpoint, "http://169.254.169.254/latest/meta-data"),
         (Purpose::ClientDocument, "https://127.0.0.1/"),
+        (Purpose::LinkedEndpoint, "https://10.0.0.1/"),
     ] {
         let refused = net.exchange(purpose, &Request::get(url), LIMIT).await;
         assert_eq!(refused, Err(NetError::ForbiddenAddress), "{url}");

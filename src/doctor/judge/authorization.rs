@@ -90,7 +90,13 @@ fn back(location: &str, found: &mut Findings) {
     };
     if parameter("code").is_some() {
         let seen = "A code was given without anybody signing in.";
-        found.problem(STEP, "code_for_nobody", seen, FOR_NOBODY, "Let the person sign in and decide before a code goes out.");
+        found.problem(
+            STEP,
+            "code_for_nobody",
+            seen,
+            FOR_NOBODY,
+            "Let the person sign in and decide before a code goes out.",
+        );
         return;
     }
     let (code, why) = (parameter("error").unwrap_or_default(), parameter("error_description").unwrap_or_default());

@@ -13,7 +13,6 @@ const STEP: Step = Step::ServerMetadata;
 
 /// What the client knows of the authorization server.
 pub(super) struct Server {
-    pub issuer: String,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub registration_endpoint: Option<String>,
@@ -74,7 +73,6 @@ fn guessed(issuer: &Url) -> Server {
         jwks_uri: None,
         takes_metadata_documents: false,
         offers_offline_access: false,
-        issuer: origin,
     }
 }
 
@@ -83,7 +81,8 @@ fn read(look: &Look<'_>, resource: &Resource, document: &Value, url: &str, found
     issuer(look.profile.issuer_rule, &resource.issuer, document, url, found);
     let authorization_endpoint = endpoint(document, "authorization_endpoint", found);
     let token_endpoint = endpoint(document, "token_endpoint", found);
-    let registration_endpoint = text(document, "registration_endpoint").and_then(|_| endpoint(document, "registration_endpoint", found));
+    let registration_endpoint =
+        text(document, "registration_endpoint").and_then(|_| endpoint(document, "registration_endpoint", found));
     offers(look, document, found);
     if look.profile.appends_query && authorization_endpoint.as_deref().is_some_and(|url| url.contains('?')) {
         let seen = "The authorization_endpoint has a query.";
@@ -93,7 +92,6 @@ fn read(look: &Look<'_>, resource: &Resource, document: &Value, url: &str, found
         found.ok(STEP, "document", format!("{url} has all that this client looks at."));
     }
     Some(Server {
-        issuer: resource.issuer.clone(),
         authorization_endpoint: authorization_endpoint?,
         token_endpoint: token_endpoint?,
         registration_endpoint,
@@ -137,7 +135,13 @@ fn endpoint(document: &Value, member: &'static str, found: &mut Findings) -> Opt
 fn offers(look: &Look<'_>, document: &Value, found: &mut Findings) {
     if lists(document, "code_challenge_methods_supported", "S256") != Some(true) {
         let seen = "code_challenge_methods_supported does not have S256.";
-        found.problem(STEP, "no_s256", seen, NO_S256, "Support PKCE with S256 and say so in code_challenge_methods_supported.");
+        found.problem(
+            STEP,
+            "no_s256",
+            seen,
+            NO_S256,
+            "Support PKCE with S256 and say so in code_challenge_methods_supported.",
+        );
     }
     match lists(document, "response_types_supported", "code") {
         Some(true) => {}
@@ -147,7 +151,13 @@ fn offers(look: &Look<'_>, document: &Value, found: &mut Findings) {
         }
         Some(false) | None => {
             let seen = "response_types_supported does not have code.";
-            found.problem(STEP, "no_code_response_type", seen, NO_CODE, "Publish response_types_supported: [\"code\"].");
+            found.problem(
+                STEP,
+                "no_code_response_type",
+                seen,
+                NO_CODE,
+                "Publish response_types_supported: [\"code\"].",
+            );
         }
     }
     if lists(document, "grant_types_supported", "authorization_code") == Some(false) {
@@ -173,12 +183,10 @@ fn offers(look: &Look<'_>, document: &Value, found: &mut Findings) {
 const NO_URL: &str = "It cannot look anything up there.";
 const GUESSES: &str = "It tries /authorize, /token and /register at the origin, as was usual in early 2025.";
 const NOWHERE: &str = "It does not learn where to send the person and where to get tokens.";
-const MEND_NOWHERE: &str =
-    "Serve /.well-known/oauth-authorization-server (with the issuer's path behind it) or /.well-known/openid-configuration.";
+const MEND_NOWHERE: &str = "Serve /.well-known/oauth-authorization-server (with the issuer's path behind it) or /.well-known/openid-configuration.";
 const ISSUER: &str = "It stops: a document of another issuer may be a trap (RFC 8414 §3.3).";
 const ISSUER_FORGIVEN: &str = "It does not mind; clients that compare to the letter do.";
-const MEND_ISSUER: &str =
-    "Write the issuer the same way everywhere, to the last slash: in the metadata, in authorization_servers and in iss.";
+const MEND_ISSUER: &str = "Write the issuer the same way everywhere, to the last slash: in the metadata, in authorization_servers and in iss.";
 const ENDPOINT_MISSING: &str = "It cannot go on without it.";
 const INSECURE: &str = "It refuses an endpoint without TLS.";
 const MEND_INSECURE: &str =

@@ -117,7 +117,13 @@ fn exposed(look: &Look<'_>, exchange: &Exchange, found: &mut Findings) {
     let is_exposed = exposed.split(',').any(|name| matches!(name.trim(), "www-authenticate" | "*"));
     if may_be_read(exchange, origin) && !is_exposed {
         let seen = "Access-Control-Expose-Headers does not name WWW-Authenticate.";
-        found.note(STEP, "challenge_hidden", seen, NO_CHALLENGE, "Add Access-Control-Expose-Headers: WWW-Authenticate.");
+        found.note(
+            STEP,
+            "challenge_hidden",
+            seen,
+            NO_CHALLENGE,
+            "Add Access-Control-Expose-Headers: WWW-Authenticate.",
+        );
     }
 }
 
@@ -125,9 +131,17 @@ fn exposed(look: &Look<'_>, exchange: &Exchange, found: &mut Findings) {
 fn refused(knock: Knock, status: u16, found: &mut Findings) {
     let seen = format!("It answers {status} instead of 401.");
     match (status, knock) {
-        (300..=399, _) => found.problem(STEP, "redirects", seen, KNOCK_REDIRECTS, "Give clients the URL at which the endpoint really is."),
+        (300..=399, _) => found.problem(
+            STEP,
+            "redirects",
+            seen,
+            KNOCK_REDIRECTS,
+            "Give clients the URL at which the endpoint really is.",
+        ),
         (405, Knock::Get(_)) => found.problem(STEP, "get_not_challenged", seen, GET, MEND_GET),
-        (403, _) => found.problem(STEP, "forbidden", seen, FORBIDDEN, "Answer 401 with WWW-Authenticate when no token came."),
+        (403, _) => {
+            found.problem(STEP, "forbidden", seen, FORBIDDEN, "Answer 401 with WWW-Authenticate when no token came.")
+        }
         (404, _) => found.problem(STEP, "not_found", seen, NOT_FOUND, "Check the path; it is often /mcp."),
         (500..=599, _) => found.problem(STEP, "server_error", seen, BROKEN, "Look into the server's log."),
         _ => found.problem(STEP, "checked_too_early", seen, TOO_EARLY, MEND_TOO_EARLY),
@@ -143,10 +157,12 @@ const PLAIN_HTTP: &str = "Tokens would travel in the clear: it refuses, or asks 
 const MEND_HTTP: &str = "Put https in front, with a certificate that everybody trusts.";
 const NO_CHALLENGE: &str = "It has to guess where the metadata is, and asks for every scope instead of those needed.";
 const MEND_CHALLENGE: &str = "Answer 401 with WWW-Authenticate: Bearer resource_metadata=\"…\", scope=\"…\".";
-const BEARER_NOT_FIRST: &str = "It reads the first scheme only, so it sees no challenge and guesses where the metadata is.";
+const BEARER_NOT_FIRST: &str =
+    "It reads the first scheme only, so it sees no challenge and guesses where the metadata is.";
 const MISREAD: &str = "It searches the header for name=value and takes the first hit, even inside another text: it asks for \
     the wrong scope or at the wrong place.";
-const MEND_MISREAD: &str = "Keep words that look like parameters out of error_description, and put every value in quotes.";
+const MEND_MISREAD: &str =
+    "Keep words that look like parameters out of error_description, and put every value in quotes.";
 const KNOCK_REDIRECTS: &str = "It does not carry a token across redirects, or turns the POST into a GET.";
 const GET: &str = "It begins with GET and never learns that it must sign in.";
 const MEND_GET: &str = "Check the token before the method: GET and DELETE without one get 401 with the challenge, too.";

@@ -76,12 +76,24 @@ fn search(
             400..=499 => {
                 if look.profile.reads_error_bodies && object(exchange).is_none() {
                     let seen = format!("{url} answers {} without a JSON body.", exchange.status);
-                    found.note(step, "error_not_json", seen, ERROR_NOT_JSON, "Give every error a JSON object as its body.");
+                    found.note(
+                        step,
+                        "error_not_json",
+                        seen,
+                        ERROR_NOT_JSON,
+                        "Give every error a JSON object as its body.",
+                    );
                 }
             }
             status => {
                 let seen = format!("{url} answers {status}.");
-                found.problem(step, "server_error", seen, SERVER_ERROR, "Answer 404 with a JSON body where there is no document.");
+                found.problem(
+                    step,
+                    "server_error",
+                    seen,
+                    SERVER_ERROR,
+                    "Answer 404 with a JSON body where there is no document.",
+                );
                 return Ok(Search::Broken);
             }
         }
@@ -92,8 +104,7 @@ fn search(
 const UNREACHABLE: &str = "It cannot get this document, so it cannot sign in.";
 const MEND_UNREACHABLE: &str = "Make this URL answer, over https with a certificate that everybody trusts.";
 const NOT_JSON: &str = "It stops here: it takes the answer for the document and cannot read it.";
-const MEND_NOT_JSON: &str =
-    "Serve the document as application/json, or 404 where there is none; a catch-all page must not answer well-known URLs.";
+const MEND_NOT_JSON: &str = "Serve the document as application/json, or 404 where there is none; a catch-all page must not answer well-known URLs.";
 const REDIRECTS: &str = "Clients that guard against forged addresses do not follow it.";
 const ERROR_NOT_JSON: &str = "It reads the error as an OAuth answer and may stop instead of looking elsewhere.";
 const SERVER_ERROR: &str = "A server error is no answer: it stops instead of looking elsewhere.";
@@ -109,7 +120,13 @@ fn shared(look: &Look<'_>, step: Step, exchange: &Exchange, url: &str, found: &m
         && !may_be_read(exchange, origin)
     {
         let seen = format!("{url} has no Access-Control-Allow-Origin for {origin}.");
-        found.problem(step, "cors", seen, CORS, "Answer with Access-Control-Allow-Origin: * (no credentials are involved).");
+        found.problem(
+            step,
+            "cors",
+            seen,
+            CORS,
+            "Answer with Access-Control-Allow-Origin: * (no credentials are involved).",
+        );
     }
 }
 

@@ -102,16 +102,25 @@ fn metadata(look: &Look<'_>, resource: &Resource) -> Value {
 /// What was registered is what the client goes by.
 fn echoed(look: &Look<'_>, document: &Value, found: &mut Findings) {
     let kept = document.get("redirect_uris").and_then(Value::as_array);
-    let dropped = look.profile.redirect_uris.iter().find(|uri| {
-        !kept.is_some_and(|kept| kept.iter().any(|known| known.as_str() == Some(**uri)))
-    });
+    let dropped = look
+        .profile
+        .redirect_uris
+        .iter()
+        .find(|uri| !kept.is_some_and(|kept| kept.iter().any(|known| known.as_str() == Some(**uri))));
     if let Some(uri) = dropped {
         let seen = format!("The registration does not have {uri} among its redirect_uris.");
-        found.problem(STEP, "redirect_uri_dropped", seen, DROPPED, "Register every redirect URI that is asked for, and echo them.");
+        found.problem(
+            STEP,
+            "redirect_uri_dropped",
+            seen,
+            DROPPED,
+            "Register every redirect URI that is asked for, and echo them.",
+        );
     }
     let method = text(document, "token_endpoint_auth_method");
     if method != look.profile.auth_method {
-        let seen = format!("It asked for {:?} and was registered with {:?}.", look.profile.auth_method, method.map(shown));
+        let seen =
+            format!("It asked for {:?} and was registered with {:?}.", look.profile.auth_method, method.map(shown));
         found.note(STEP, "auth_method_differs", seen, METHOD, "Echo the token_endpoint_auth_method that is in force.");
     }
 }
@@ -132,7 +141,11 @@ pub(super) fn undo(look: &Look<'_>, server: &Server, client: &Client, found: &mu
     let origin = |url: &str| Url::parse(url).map(|url| url.origin()).ok();
     let own = place.as_ref().filter(|(uri, _)| origin(uri).is_some() && origin(uri) == origin(&server.token_endpoint));
     let Some((uri, token)) = own else {
-        found.ok(STEP, "left_behind", format!("The registration {} stays: no way to remove it is offered.", shown(&client.id)));
+        found.ok(
+            STEP,
+            "left_behind",
+            format!("The registration {} stays: no way to remove it is offered.", shown(&client.id)),
+        );
         return Ok(());
     };
     let request = Request { method: Method::Delete, ..Request::get(uri) };
@@ -148,13 +161,13 @@ pub(super) fn undo(look: &Look<'_>, server: &Server, client: &Client, found: &mu
     Ok(())
 }
 
-const NO_WAY: &str = "It cannot get a client id; the person has to register it by hand and type the id in, if it lets them.";
+const NO_WAY: &str =
+    "It cannot get a client id; the person has to register it by hand and type the id in, if it lets them.";
 const MEND_BOTH: &str = "Support client ID metadata documents, or registration (RFC 7591).";
 const MEND_DCR: &str = "This client has no metadata document: offer registration (RFC 7591), or register it by hand.";
 const REFUSED: &str = "It cannot get a client id.";
 const MEND_UNREACHABLE: &str = "Make the registration endpoint answer.";
-const MEND_REFUSED: &str =
-    "Accept what clients send: loopback and private-use redirect URIs, unknown members, and several redirect URIs at once.";
+const MEND_REFUSED: &str = "Accept what clients send: loopback and private-use redirect URIs, unknown members, and several redirect URIs at once.";
 const NOT_201: &str = "It does not mind; strict clients expect 201.";
 const DROPPED: &str = "The answer would go to an address that is not registered, and be refused.";
 const METHOD: &str = "It authenticates as the answer says, which must then be accepted.";

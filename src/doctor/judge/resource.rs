@@ -122,7 +122,8 @@ const GUESSES: &str = "It takes the MCP server's own origin for the authorizatio
 const NOWHERE: &str = "It does not learn where to sign in.";
 const MEND_NOWHERE: &str = "Serve /.well-known/oauth-protected-resource with the endpoint's path behind it (RFC 9728).";
 const NO_RESOURCE: &str = "It cannot tell what the document is about, and stops.";
-const MEND_RESOURCE: &str = "Let resource be the URL that people paste, to the letter; mind proxies that change host or scheme.";
+const MEND_RESOURCE: &str =
+    "Let resource be the URL that people paste, to the letter; mind proxies that change host or scheme.";
 const MISMATCH: &str = "It stops, as a document about another server may be a trap (RFC 9728 §3.3).";
 const DIFFERS: &str = "Tokens are asked for the name in the document, and a server that expects the URL refuses them.";
 const NO_ISSUER: &str = "It does not learn where to sign in.";
@@ -142,7 +143,9 @@ mod tests {
         for yes in ["https://a.example/t/mcp", "https://a.example/t/mcp/", "https://a.example/t", "https://a.example"] {
             assert!(covers(yes, &url), "{yes}");
         }
-        for no in ["https://a.example/t/mc", "https://a.example/other", "http://a.example/t/mcp", "https://b.example", "x"] {
+        for no in
+            ["https://a.example/t/mc", "https://a.example/other", "http://a.example/t/mcp", "https://b.example", "x"]
+        {
             assert!(!covers(no, &url), "{no}");
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn judge(look: &Look<'_>, server: &Server, found: &mut Findings) -> R
             found.problem(STEP, "token_for_nothing", seen, FOR_NOTHING, "Refuse unknown codes with invalid_grant.");
         }
         (300..=399 | 404 | 405 | 500..=599, _) | (_, None) => {
-            let seen = format!("A refused token request is answered {} without an OAuth error in JSON.", exchange.status);
+            let seen =
+                format!("A refused token request is answered {} without an OAuth error in JSON.", exchange.status);
             found.problem(STEP, "error_not_json", seen, NOT_JSON, MEND_NOT_JSON);
         }
         (_, Some("invalid_client")) => {
@@ -50,7 +51,13 @@ pub(super) fn judge(look: &Look<'_>, server: &Server, found: &mut Findings) -> R
         }
         (_, Some(code)) => {
             let seen = format!("It says {} to a client that it does not know.", shown(code));
-            found.note(STEP, "unknown_client", seen, STALE, "Answer 401 invalid_client to unknown clients (RFC 6749 §5.2).");
+            found.note(
+                STEP,
+                "unknown_client",
+                seen,
+                STALE,
+                "Answer 401 invalid_client to unknown clients (RFC 6749 §5.2).",
+            );
         }
     }
     Ok(())
@@ -77,5 +84,6 @@ const MEND_UNREACHABLE: &str = "Make the token endpoint answer.";
 const FOR_NOTHING: &str = "Whoever asks gets a token.";
 const NOT_JSON: &str = "It cannot tell why, and may keep a code, a token or a registration that is no longer good.";
 const MEND_NOT_JSON: &str = "Refuse with 400 or 401 and a JSON object with error (RFC 6749 §5.2).";
-const STALE: &str = "It registers again only when it hears invalid_client; a lost registration would need mending by hand.";
+const STALE: &str =
+    "It registers again only when it hears invalid_client; a lost registration would need mending by hand.";
 const NO_KEYS: &str = "It does not mind; whoever verifies tokens by signature does.";

@@ -1,7 +1,7 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`flow_step`], [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod adopt;
 pub mod authorization_code;
@@ -11,6 +11,7 @@ pub mod client_metadata;
 pub mod client_name;
 pub mod client_names;
 pub mod consent;
+pub mod flow_step;
 pub mod grant;
 pub mod machine;
 pub mod pending_request;
@@ -22,6 +23,7 @@ pub mod revoke;
 pub mod rotate;
 pub mod sign;
 pub mod signing_key;
+pub mod timeline;
 pub mod used_assertion;
 
 use chrono::{DateTime, TimeDelta, Utc};

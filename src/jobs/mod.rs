@@ -4,9 +4,11 @@
 //! |---|---|---|
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
+//! | [`timeline`] | every second | writes down the steps of authorization attempts |
 
 pub mod changes;
 pub mod expire;
+pub mod timeline;
 
 use std::sync::Arc;
 
@@ -19,7 +21,11 @@ pub struct Running(Vec<JoinHandle<()>>);
 
 /// Starts every job on the current runtime.
 pub fn start(app: &Arc<App>) -> Running {
-    Running(vec![tokio::spawn(changes::run(Arc::clone(app))), tokio::spawn(expire::run(Arc::clone(app)))])
+    Running(vec![
+        tokio::spawn(changes::run(Arc::clone(app))),
+        tokio::spawn(expire::run(Arc::clone(app))),
+        tokio::spawn(timeline::run(Arc::clone(app))),
+    ])
 }
 
 impl Drop for Running {

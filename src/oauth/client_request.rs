@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::crypto::{PlainToken, TokenKind};
 use crate::grants::client::{self, Client};
 use crate::grants::client_metadata::AuthMethod;
+use crate::http::flow;
 use crate::http::params::{Flaw, Params};
 
 /// A form from a client that has proved who it is, in the one way that it registered.
@@ -30,6 +31,7 @@ impl FromRequest for ClientRequest {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let app = request.app_data::<Data<App>>().cloned();
+        let told = request.clone();
         let presented = presented_in_header(request);
         let is_form = is_form(request);
         let body = Bytes::from_request(request, payload);
@@ -40,6 +42,7 @@ impl FromRequest for ClientRequest {
             }
             let body = body.await.map_err(|error| not_whole(&error))?;
             let params = Params::parse(&body);
+            flow::redeems(&told, &params);
             match params.flaw() {
                 None => {}
                 Some(Flaw::Repeated(_)) => return Err(Error::InvalidRequest("A parameter was sent twice")),
@@ -47,6 +50,7 @@ impl FromRequest for ClientRequest {
                 Some(Flaw::TooMany) => return Err(Error::InvalidRequest("There are too many parameters")),
             }
             let client = authenticate(&app, presented?, &params).await?;
+            flow::client(&told, &client.id);
             Ok(Self { client, params })
         })
     }

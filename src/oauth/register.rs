@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::grants::client_metadata::{ClientMetadata, MAX_REQUEST, MetadataError};
 use crate::grants::register;
 use crate::http::client_address::ClientAddress;
+use crate::http::flow;
 use crate::http::limit::RegistrationLimit;
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
@@ -27,6 +28,7 @@ pub async fn post(
     let origin = origin_of(&request);
     let terms = app.terms(&origin);
     let registered = app.db.write(async |conn| register::register(conn, &terms, &registration).await).await?;
+    flow::about(&request, &registered.client_id, None);
     let secret = registered.secret.as_ref().map(|secret| secret.reveal());
     let answer = registration.response(&registered.client_id, secret, registered.issued_at);
     Ok(HttpResponse::Created().no_store().json(answer))

@@ -2,13 +2,14 @@
 
 use actix_cors::Cors;
 use actix_web::guard;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
 use super::{operations, refusal};
 use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
-use crate::http::{assets, urls};
+use crate::http::{assets, flow, urls};
 use crate::mcp;
 use crate::oauth::{authorize, discovery, jwks, register, revoke, token};
 use crate::types::PublicUrl;
@@ -47,13 +48,16 @@ fn well_known(config: &mut ServiceConfig, public_url: &PublicUrl) {
 fn oauth(config: &mut ServiceConfig) {
     for path in [urls::AUTHORIZE, urls::AUTHORIZE_GUESS] {
         // Never readable across origins: it answers according to who is signed in.
-        config.service(posted(path, FORM_LIMIT).route(read(authorize::get)).route(web::post().to(authorize::post)));
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
+        config.service(watched.route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
     for path in [urls::TOKEN, urls::TOKEN_GUESS] {
-        config.service(posted(path, FORM_LIMIT).wrap(anyone()).route(web::post().to(token::post)));
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
+        config.service(watched.wrap(anyone()).route(web::post().to(token::post)));
     }
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
-        config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
+        let watched = posted(path, register::LARGEST).wrap(from_fn(flow::watch));
+        config.service(watched.wrap(anyone()).route(web::post().to(register::post)));
     }
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
 }
@@ -74,10 +78,10 @@ fn pages(config: &mut ServiceConfig) {
     use pages::{consent, home, set_up, settings::apps, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
-        .service(web::resource(urls::LOGIN).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
+        .service(web::resource(urls::LOGIN).wrap(from_fn(flow::watch)).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
-        .service(web::resource(urls::CONSENT).route(read(consent::get)).route(web::post().to(consent::post)))
+        .service(web::resource(urls::CONSENT).wrap(from_fn(flow::watch)).route(read(consent::get)).route(web::post().to(consent::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));

@@ -57,6 +57,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// An attempt to connect.
+    FlowId;
     /// A person.
     UserId;
     /// A group of people.

@@ -84,6 +84,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("authorization_codes", "grants/authorization_code.rs"),
     ("clients", "grants/client.rs"),
     ("consents", "grants/consent.rs"),
+    ("flow_steps", "grants/flow_step.rs"),
     ("grants", "grants/grant.rs"),
     ("group_members", "identity/group.rs"),
     ("groups", "identity/group.rs"),

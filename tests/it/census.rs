@@ -74,6 +74,14 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
     ),
     (
+        "flow_steps",
+        Expires("flow_step::expire("),
+        &[
+            (Personal, &["user_id", "address"]),
+            (Plain, &["id", "flow_id", "at", "step", "outcome", "why", "client_id", "request_id"]),
+        ],
+    ),
+    (
         "grants",
         Expires("grant::expire("),
         &[

@@ -24,7 +24,7 @@ use crate::http::params::Params;
 use crate::http::refusal;
 use crate::http::return_to::ReturnTo;
 use crate::http::signed_in::{SignedIn, Visitor};
-use crate::http::{PageError, request_id, see_other, urls};
+use crate::http::{PageError, flow, request_id, see_other, urls};
 
 /// `GET /oauth/authorize`.
 pub async fn get(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Result<HttpResponse, PageError> {
@@ -42,6 +42,7 @@ async fn journey(app: &App, request: &HttpRequest, visitor: &Visitor) -> Result<
         Ok(asked) => asked,
         Err(Refusal(code, why)) => return Ok(refused(app, &trusted, code, why)),
     };
+    flow::about(request, &asked.client_id, Some(&asked.code_challenge));
     let prompt = Prompt::of(&params);
     let Some(person) = visitor.signed_in().filter(|_| !prompt.signs_in_again) else {
         return Ok(match prompt.is_none {
@@ -149,6 +150,7 @@ fn sign_in(app: &App, request: &HttpRequest, trusted: Option<&Trusted<'_>>) -> H
 
 /// Never redirected: we do not know where to (RFC 6749 §4.1.2.1).
 fn page(app: &App, request: &HttpRequest, why: Untrusted) -> HttpResponse {
+    flow::because(request, why.to_string());
     let site = Site::of(&app.config.server.public_url);
     let page = match why {
         Untrusted::Malformed(why) => ErrorPage::bad_request(site, &why),

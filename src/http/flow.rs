@@ -79,8 +79,7 @@ struct Redemption {
 
 /// Says whose attempt a request belongs to.
 pub fn about(request: &HttpRequest, client_id: &str, code_challenge: Option<&str>) {
-    let attempt =
-        Attempt { client_id: Some(client_id.to_owned()), code_challenge: code_challenge.map(str::to_owned) };
+    let attempt = Attempt { client_id: Some(client_id.to_owned()), code_challenge: code_challenge.map(str::to_owned) };
     request.extensions_mut().insert(attempt);
 }
 
@@ -112,9 +111,10 @@ pub async fn watch<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let response = next.call(request).await?;
-    if let (Some(app), Some(limits)) =
-        (response.request().app_data::<Data<App>>().cloned(), response.request().app_data::<Data<FlowLimits>>().cloned())
-    {
+    if let (Some(app), Some(limits)) = (
+        response.request().app_data::<Data<App>>().cloned(),
+        response.request().app_data::<Data<FlowLimits>>().cloned(),
+    ) {
         note(&app, &limits, &response).await;
     }
     Ok(response)

@@ -24,4 +24,4 @@ pub use client_address::{AtBrowser, ClientAddress};
 pub use form::PageForm;
 pub use refusal::{PageError, Refusal};
 pub use see_other::see_other;
-pub use signed_in::{SignedIn, Stranger, Visitor};
+pub use signed_in::{Administrator, SignedIn, Stranger, Visitor};

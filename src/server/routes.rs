@@ -75,14 +75,26 @@ fn mcp(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{consent, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::{admin, consent, home, set_up, settings::apps, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
-        .service(web::resource(urls::LOGIN).wrap(from_fn(flow::watch)).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
+        .service(
+            web::resource(urls::LOGIN)
+                .wrap(from_fn(flow::watch))
+                .route(read(sign_in::get))
+                .route(web::post().to(sign_in::post)),
+        )
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
-        .service(web::resource(urls::CONSENT).wrap(from_fn(flow::watch)).route(read(consent::get)).route(web::post().to(consent::post)))
+        .service(
+            web::resource(urls::CONSENT)
+                .wrap(from_fn(flow::watch))
+                .route(read(consent::get))
+                .route(web::post().to(consent::post)),
+        )
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
+        .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
 }

@@ -26,7 +26,7 @@ const LARGEST: usize = 128 * 1024;
 /// What these clients would make of it, in their order.
 ///
 /// `purpose` says where the URL came from, and holds for its host. Whatever other host the server's own documents name, is
-/// named by a stranger.
+/// named by a stranger (`decisions` 47).
 pub async fn examine(net: &Net, purpose: Purpose, case: &Case, profiles: &[&Profile]) -> Vec<Diagnosis> {
     let deadline = Instant::now() + TOTAL;
     let mut records = Records::default();

@@ -239,3 +239,36 @@ fn in_query(query: &str) -> Attempt {
     let said = |name| params.get(name).map(str::to_owned);
     Attempt { client_id: said("client_id"), code_challenge: said("code_challenge") }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn from(address: &str) -> HttpRequest {
+        TestRequest::default().peer_addr(format!("{address}:1").parse().unwrap()).to_http_request()
+    }
+
+    /// Denial of service: the table grows by a known amount at most, from however many addresses.
+    #[test]
+    fn all_strangers_together_are_noted_up_to_a_limit_and_people_apart_from_them() {
+        let clock = Clock::adjustable();
+        let limits = FlowLimits::new(&clock);
+        let requests = || (0..100_u32).flat_map(|n| std::iter::repeat_n(from(&format!("198.51.{n}.1")), 50));
+        let noted = |limits: &FlowLimits| requests().filter(|request| limits.allow(None, request)).count();
+        assert_eq!(noted(&limits), 600);
+        let person = UserId::fresh();
+        assert_eq!((0..500).filter(|_| limits.allow(Some(person), &from("198.51.1.1"))).count(), 120);
+        clock.advance(TimeDelta::hours(1));
+        assert_eq!(noted(&limits), 600);
+    }
+
+    #[test]
+    fn one_network_leaves_the_others_room() {
+        let limits = FlowLimits::new(&Clock::adjustable());
+        assert_eq!((0..500).filter(|_| limits.allow(None, &from("203.0.113.9"))).count(), 60);
+        assert!(limits.allow(None, &from("203.0.113.10")));
+    }
+}

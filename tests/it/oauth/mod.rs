@@ -15,3 +15,4 @@ mod refresh;
 mod registration;
 mod resource;
 mod signing_keys;
+mod timeline;

@@ -11,7 +11,6 @@ use crate::crypto::Random;
 use crate::doctor::profile;
 use crate::doctor::{Case, Diagnosis, Finding, Level, Profile};
 use crate::errands;
-use crate::net::{Net, Purpose};
 
 /// Which connection to examine. Nothing is changed at the server unless --register is given.
 #[derive(Debug, Args)]
@@ -36,14 +35,13 @@ impl Doctor {
         let challenge = errands::doctor::challenge(&Random::system());
         let case = Case::new(&self.url, self.register, challenge)
             .map_err(|error| Failure::usage(format!("{:?} cannot be examined: {error}", self.url)))?;
-        let net = Net::new(&config.outbound).map_err(Failure::usage)?;
         let chosen: Vec<&Profile> = match self.client.is_empty() {
             true => profile::ALL.iter().collect(),
             false => self.client.iter().filter_map(|id| profile::named(id)).collect(),
         };
         let runtime = Runtime::new().map_err(Failure::refused)?;
-        let examined = errands::doctor::examine(&net, Purpose::OperatorCommand, &case, &chosen);
-        let diagnoses = runtime.block_on(examined);
+        let examined = errands::doctor::for_operator(&config.outbound, &case, &chosen);
+        let diagnoses = runtime.block_on(examined).map_err(Failure::usage)?;
         let fails = diagnoses.iter().any(|diagnosis| diagnosis.level == Level::Problem);
         let words: String = diagnoses.iter().map(words).collect();
         let report = Report::new(words, json!({ "url": case.url.as_str(), "clients": diagnoses }));

@@ -21,7 +21,7 @@ pub struct Case {
     pub registers: bool,
     /// A PKCE challenge whose verifier nobody has: no code that it wins can be redeemed.
     pub challenge: String,
-    /// What to register for: the client registered with each profile's own redirect URIs is told from others by it.
+    /// The `state` of its authorization requests, for which nobody waits.
     pub state: String,
 }
 

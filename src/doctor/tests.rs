@@ -139,9 +139,11 @@ fn every_client_has_a_name_of_its_own() {
 }
 
 type Fault = fn(&mut Server);
+/// For these clients, so bad; `None` where it is no matter.
+type Minded = &'static [(&'static str, Option<Level>)];
 
 /// A fault, the rule that finds it, and how bad it is for which client.
-const FAULTS: &[(Fault, &str, &[(&str, Option<Level>)])] = &[
+const FAULTS: &[(Fault, &str, Minded)] = &[
     (
         |server| server.issuer["issuer"] = json!("https://other.example"),
         "issuer_mismatch",

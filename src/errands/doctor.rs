@@ -12,9 +12,11 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::app::App;
+use crate::config::OutboundConfig;
 use crate::crypto::Random;
 use crate::doctor::{self, Case, Diagnosis, Missing, Profile, Records};
-use crate::net::{Net, NetError, Purpose, Request};
+use crate::net::{Net, NetError, NetSetupError, Purpose, Request};
 
 /// For everything together. What was not answered by then counts as never answered.
 const TOTAL: Duration = Duration::from_secs(40);
@@ -23,11 +25,25 @@ const AT_ONCE: usize = 4;
 /// The largest answer that is read; no honest document comes near.
 const LARGEST: usize = 128 * 1024;
 
+/// What these clients would make of an address that an administrator entered on a page.
+pub async fn for_administrator(app: &App, case: &Case, profiles: &[&Profile]) -> Vec<Diagnosis> {
+    examine(&app.net, Purpose::AdministratorEndpoint, case, profiles).await
+}
+
+/// The same of an address on an operator's own command line, without an installation.
+pub async fn for_operator(
+    config: &OutboundConfig,
+    case: &Case,
+    profiles: &[&Profile],
+) -> Result<Vec<Diagnosis>, NetSetupError> {
+    Ok(examine(&Net::new(config)?, Purpose::OperatorCommand, case, profiles).await)
+}
+
 /// What these clients would make of it, in their order.
 ///
 /// `purpose` says where the URL came from, and holds for its host. Whatever other host the server's own documents name, is
 /// named by a stranger (`decisions` 47).
-pub async fn examine(net: &Net, purpose: Purpose, case: &Case, profiles: &[&Profile]) -> Vec<Diagnosis> {
+async fn examine(net: &Net, purpose: Purpose, case: &Case, profiles: &[&Profile]) -> Vec<Diagnosis> {
     let deadline = Instant::now() + TOTAL;
     let mut records = Records::default();
     loop {

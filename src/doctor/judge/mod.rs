@@ -7,6 +7,8 @@ mod registration;
 mod resource;
 mod token;
 
+use serde_json::Value;
+
 use super::finding::{Diagnosis, Findings, Step};
 use super::profile::{Home, Profile};
 use super::record::{Case, Look, Missing, Records, object};
@@ -35,9 +37,9 @@ fn walk(look: &Look<'_>, found: &mut Findings) -> Result<(), Missing> {
 }
 
 /// What came of looking for a document in several places.
-enum Search<T> {
+enum Search {
     /// Here it is, with where it was.
-    Found(T, String),
+    Found(Value, String),
     /// Nowhere.
     Nowhere,
     /// Something went wrong that ends the search; it has been told.
@@ -45,12 +47,7 @@ enum Search<T> {
 }
 
 /// Looks for a document in these places, in order. A client error means the next place; anything worse ends the search.
-fn search(
-    look: &Look<'_>,
-    step: Step,
-    places: &[String],
-    found: &mut Findings,
-) -> Result<Search<serde_json::Value>, Missing> {
+fn search(look: &Look<'_>, step: Step, places: &[String], found: &mut Findings) -> Result<Search, Missing> {
     for url in places {
         let exchange = match look.fetch(url)? {
             Ok(exchange) => exchange,

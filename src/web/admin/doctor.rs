@@ -10,7 +10,6 @@ use crate::errands;
 use crate::http::form::Fields;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{Administrator, PageForm, urls};
-use crate::net::Purpose;
 use crate::web::shell::{Menu, Shell};
 
 /// What *Examine* sends.
@@ -39,7 +38,7 @@ pub async fn post(
         Err(problem) => DoctorPage { problem: Some(format!("This cannot be examined: {problem}.")), ..page },
         Ok(case) => {
             let everyone: Vec<&Profile> = profile::ALL.iter().collect();
-            let examined = errands::doctor::examine(&app.net, Purpose::AdministratorEndpoint, &case, &everyone).await;
+            let examined = errands::doctor::for_administrator(&app, &case, &everyone).await;
             DoctorPage { clients: examined.iter().map(ClientRow::of).collect(), ..page }
         }
     })

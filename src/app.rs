@@ -14,6 +14,7 @@ use crate::db::{self, Connection, Db};
 use crate::grants::Terms;
 use crate::grants::client_names::ClientNames;
 use crate::grants::sign::{Signing, SigningError};
+use crate::grants::timeline::Timeline;
 use crate::net::{Net, NetSetupError};
 use crate::upstreams::Catalogue;
 
@@ -45,6 +46,8 @@ pub struct App {
     pub net: Net,
     /// Other people's public keys.
     pub key_sets: KeySets,
+    /// What happened on the way to connections.
+    pub timeline: Timeline,
 }
 
 /// Why an installation cannot be opened.
@@ -96,6 +99,7 @@ impl App {
             signing,
             net,
             key_sets: KeySets::default(),
+            timeline: Timeline::default(),
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.servers.reload(&app.db).await?;

@@ -20,6 +20,7 @@
 //! | [`http`] | what the faces share: URLs, callers, forms, pages, limits, refusals |
 //! | [`errands`] | verbs that need a trip outside, with no transaction open meanwhile |
 //! | [`app`] | everything that a request may reach |
+//! | [`doctor`] | what each known client would make of an MCP server |
 //! | [`access`] | may this caller do this? From memory, with the reason |
 //! | [`grants`] | what was granted to whom: clients, consents, codes, tokens, keys |
 //! | [`identity`] | people, groups, sessions, and how they prove who they are |
@@ -40,6 +41,7 @@ pub mod types;
 // Domain: decides; awaits the database and nothing else.
 pub mod access;
 pub mod audit;
+pub mod doctor;
 pub mod grants;
 pub mod identity;
 pub mod upstreams;

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::Config;
 
 mod config;
+mod doctor;
 mod first_administrator;
 mod group;
 mod installation;
@@ -47,6 +48,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Print the effective settings and where each came from
     Config(config::PrintConfig),
+    /// Examine an MCP URL, ours or any other, as each known client would connect to it
+    Doctor(doctor::Doctor),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
     /// Add a program that acts for itself
@@ -105,6 +108,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Serve => serve::run(&loaded, cli.json),
         Command::Migrate(verb) => verb.run(loaded.config),
         Command::Config(verb) => Ok(verb.run(&loaded)),
+        Command::Doctor(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),

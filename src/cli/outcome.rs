@@ -11,12 +11,18 @@ use serde_json::Value;
 pub struct Report {
     words: String,
     facts: Value,
+    status: ExitCode,
 }
 
 impl Report {
     /// The same, said twice.
     pub fn new(words: impl Into<String>, facts: Value) -> Self {
-        Self { words: words.into(), facts }
+        Self { words: words.into(), facts, status: ExitCode::SUCCESS }
+    }
+
+    /// The report of something that failed: it is said all the same, and the status is 1.
+    pub fn of_failure(self) -> Self {
+        Self { status: ExitCode::FAILURE, ..self }
     }
 
     /// Nothing left to say.
@@ -27,7 +33,7 @@ impl Report {
     /// Says it. Whoever closed the pipe has heard enough.
     pub fn print(&self, json: bool) -> ExitCode {
         self.write(json);
-        ExitCode::SUCCESS
+        self.status
     }
 
     /// Says it, and goes on.

@@ -41,6 +41,8 @@ pub enum Label {
     Csrf,
     /// Nonces for DPoP proofs.
     DpopNonce,
+    /// Names of authorization attempts.
+    Flow,
     /// The constant that tells a wrong root key at start.
     Check,
 }
@@ -59,6 +61,7 @@ impl Label {
             Self::Begun => "portcullis begun",
             Self::Csrf => "portcullis csrf",
             Self::DpopNonce => "portcullis dpop nonce",
+            Self::Flow => "portcullis flow",
             Self::Check => "portcullis check",
         }
     }

@@ -10,6 +10,7 @@ use crate::db;
 use crate::grants::adopt;
 use crate::grants::client::{self, Client, ClientOrigin};
 use crate::grants::client_metadata::{ClientMetadata, MAX_DOCUMENT, Policy};
+use crate::grants::flow_step::{FlowOutcome, FlowStage, FlowStep};
 use crate::net::Purpose;
 use crate::types::ClientIdUrl;
 
@@ -48,8 +49,26 @@ pub async fn look_up(app: &App, client_id: &str, may_fetch: bool, origin: &Origi
     match ClientIdUrl::parse(client_id, app.config.outbound.allow_loopback_clients) {
         Err(error) => Ok(Lookup::Refused(error.to_string())),
         Ok(_) if !may_fetch => Ok(Lookup::NotFetched),
-        Ok(url) => fetch(app, &url, origin).await,
+        Ok(url) => noted(app, client_id, origin, fetch(app, &url, origin).await),
     }
+}
+
+/// For the timeline: the document was of use, or was not.
+fn noted(
+    app: &App,
+    client_id: &str,
+    origin: &Origin,
+    looked_up: Result<Lookup, db::Error>,
+) -> Result<Lookup, db::Error> {
+    let outcome = match &looked_up {
+        Ok(Lookup::Refused(why)) => FlowOutcome::Refused(why.clone()),
+        Ok(_) => FlowOutcome::Done,
+        Err(_) => return looked_up,
+    };
+    let about = (&*app.keys, Some(client_id), None);
+    let stage = FlowStage::MetadataDocument;
+    app.timeline.note(FlowStep::new((stage, outcome), about, origin.clone(), app.clock.now()));
+    looked_up
 }
 
 async fn fetch(app: &App, url: &ClientIdUrl, origin: &Origin) -> Result<Lookup, db::Error> {

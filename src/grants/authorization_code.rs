@@ -58,6 +58,12 @@ pub async fn find_for_update(conn: &mut Connection, hashes: &[HashedToken]) -> Q
         .optional()
 }
 
+/// The code stored under one of these hashes, whatever its state.
+pub async fn find(conn: &mut Connection, hashes: &[HashedToken]) -> QueryResult<Option<AuthorizationCode>> {
+    let stored = table::table.filter(table::code_hash.eq_any(hashes));
+    stored.select(AuthorizationCode::as_select()).first(conn).await.optional()
+}
+
 impl AuthorizationCode {
     /// True while it can still be redeemed.
     pub fn is_good(&self, now: DateTime<Utc>) -> bool {

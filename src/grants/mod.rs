@@ -2,8 +2,8 @@
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`],
 //! [`device_code`], [`refresh_token`], [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`],
-//! [`initial_access_token`], [`logout_notice`], [`trusted_issuer`], [`trust_rule`]. Verbs own transactions. [`machine`] is the
-//! seam to oxide-auth.
+//! [`initial_access_token`], [`logout_notice`], [`trusted_issuer`], [`trust_rule`], [`flow_step`]. Verbs own transactions.
+//! [`machine`] is the seam to oxide-auth.
 
 pub mod act_for_itself;
 pub mod adopt;
@@ -20,6 +20,7 @@ pub mod device;
 pub mod device_code;
 pub mod disable;
 pub mod exchange;
+pub mod flow_step;
 pub mod grant;
 pub mod id_jag;
 pub mod initial_access_token;
@@ -45,6 +46,7 @@ pub mod rotate;
 pub mod rotate_keys;
 pub mod sign;
 pub mod signing_key;
+pub mod timeline;
 pub mod trust;
 pub mod trust_rule;
 pub mod trusted_issuer;

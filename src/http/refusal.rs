@@ -25,6 +25,9 @@ pub enum Refusal {
     /// A form of somebody who is not, or no longer, signed in.
     #[error("no longer signed in")]
     SignedOut,
+    /// A page for system administrators, and somebody else.
+    #[error("not an administrator")]
+    NotAdministrator,
     /// A form that is not from a page of ours in this browser, or from too long ago.
     #[error("the form did not come from our own page in this browser session")]
     StaleForm,
@@ -74,7 +77,7 @@ impl Refusal {
         match self {
             Self::SignIn { .. } => StatusCode::SEE_OTHER,
             // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
-            Self::SignedOut | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::SignedOut | Self::NotAdministrator | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
             Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,6 +96,11 @@ impl Refusal {
             Self::SignedOut => {
                 let login = site.login();
                 titled(site, "You are signed out", "So nothing was done.").link(login, "Sign in")
+            }
+            Self::NotAdministrator => {
+                let home = site.home();
+                titled(site, "For administrators", "This page is for those who administer this gate.")
+                    .link(home, "Front page")
             }
             Self::StaleForm => ErrorPage::stale_form(site),
             Self::BadForm(_) => titled(site, "This form could not be read", "So nothing was done.").step(reload),

@@ -34,6 +34,10 @@ pub struct SignedIn {
     pub person: Person,
 }
 
+/// Somebody signed in who administers this installation. Anybody else who is signed in gets a page with 403.
+#[derive(Clone, Debug)]
+pub struct Administrator(pub SignedIn);
+
 /// Whoever is at the browser.
 #[derive(Clone, Debug)]
 pub enum Visitor {
@@ -184,6 +188,23 @@ impl FromRequest for SignedIn {
                 Ok(Visitor::SignedIn(signed_in)) => Ok(*signed_in),
                 Ok(Visitor::Stranger(_)) => Err(sign_in_first(&request).to(&request)),
                 Err(refusal) => Err(refusal.to(&request)),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+impl FromRequest for Administrator {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (signed_in, request) = (SignedIn::from_request(request, payload), request.clone());
+        async move {
+            let signed_in = signed_in.await?;
+            match signed_in.person.is_admin {
+                true => Ok(Self(signed_in)),
+                false => Err(Refusal::NotAdministrator.to(&request)),
             }
         }
         .boxed_local()

@@ -76,6 +76,10 @@ pub const CONSENT: &str = "/consent";
 pub const DEVICE: &str = "/device";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
+/// Administration → Connection doctor.
+pub const DOCTOR: &str = "/admin/doctor";
+/// Administration → Recent connections.
+pub const FLOWS: &str = "/admin/flows";
 /// Where browsers look for an icon by themselves.
 pub const FAVICON: &str = "/favicon.ico";
 /// Stylesheet, icons and the few small scripts; fingerprinted file names below it.

@@ -7,12 +7,14 @@
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
 //! | [`reap`] | every hour, one node at a time | forgets clients that nobody uses |
 //! | [`rotate_keys`] | every ten minutes | lets one signing key follow another on schedule |
+//! | [`timeline`] | every second | writes down the steps of authorization attempts |
 
 pub mod back_channel_logout;
 pub mod changes;
 pub mod expire;
 pub mod reap;
 pub mod rotate_keys;
+pub mod timeline;
 
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(rotate_keys::run(Arc::clone(app))),
         tokio::spawn(reap::run(Arc::clone(app))),
         tokio::spawn(back_channel_logout::run(Arc::clone(app))),
+        tokio::spawn(timeline::run(Arc::clone(app))),
     ])
 }
 

@@ -74,7 +74,7 @@ const fn v6(groups: [u16; 8], prefix: u8) -> Ipv6Net {
 /// True when a request for `purpose` may be sent to `address`.
 pub(super) fn is_allowed(purpose: Purpose, address: IpAddr) -> bool {
     match purpose {
-        Purpose::ClientDocument => is_public(address),
+        Purpose::ClientDocument | Purpose::LinkedEndpoint => is_public(address),
         Purpose::AdministratorEndpoint => !is_forbidden(address),
         Purpose::OperatorCommand => true,
     }
@@ -181,6 +181,7 @@ mod tests {
             "ff02::1",
         ] {
             assert!(!is_allowed(Purpose::ClientDocument, ip(text)), "{text}");
+            assert!(!is_allowed(Purpose::LinkedEndpoint, ip(text)), "{text}");
         }
         for text in
             ["1.1.1.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "198.20.0.1", "2606:4700:4700::1111", "2a00:1450::1"]

@@ -6,8 +6,8 @@
 
 mod address;
 mod budget;
+mod exchange;
 mod fetched;
-mod form;
 mod resolver;
 mod tls;
 
@@ -19,11 +19,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
-use url::{Host, Url};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap};
+use url::{Host, Url, form_urlencoded};
 
 use crate::config::OutboundConfig;
 use budget::Budget;
+pub use exchange::{Exchange, Method, Request};
 pub use fetched::Fetched;
 use resolver::{NoSecondLookup, Resolver, SystemResolver};
 
@@ -35,6 +36,9 @@ pub enum Purpose {
     /// A URL that a system administrator entered: also http and private addresses, but never link-local ones and those at
     /// which clouds hand out credentials.
     AdministratorEndpoint,
+    /// A URL that a document at such an endpoint named: https and public addresses only, as from any stranger. Whoever asks
+    /// keeps the number of requests small.
+    LinkedEndpoint,
     /// A URL on an operator's own command line: anywhere.
     OperatorCommand,
 }
@@ -124,9 +128,41 @@ impl Net {
 
     /// Fetches a JSON-like document of at most `max_bytes`. Only a complete answer with status 200 is a success.
     pub async fn get(&self, purpose: Purpose, url: &str, max_bytes: usize) -> Result<Fetched, NetError> {
-        let url = Url::parse(url).map_err(|_| NetError::BadUrl)?;
-        let outcome = tokio::time::timeout(self.0.total, self.0.get(purpose, &url, max_bytes)).await;
-        let outcome = outcome.unwrap_or(Err(NetError::TimedOut));
+        self.go(purpose, &Request::get(url), max_bytes, Wanted::Document).await?.document()
+    }
+
+    /// Sends any request and brings home any answer, with the first `max_bytes` of its body. The rules are those of
+    /// [`get`](Self::get): the purpose says where it may go, and a redirect is an answer like any other.
+    pub async fn exchange(&self, purpose: Purpose, request: &Request, max_bytes: usize) -> Result<Exchange, NetError> {
+        self.go(purpose, request, max_bytes, Wanted::Anything).await
+    }
+
+    /// Posts a form, by the same rules: the status of the answer, whatever it is. Its body is not read.
+    pub async fn post_form(&self, purpose: Purpose, url: &str, fields: &[(&str, &str)]) -> Result<u16, NetError> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(url, "application/x-www-form-urlencoded", body);
+        self.go(purpose, &request, 0, Wanted::Status).await.map(|exchange| exchange.status)
+    }
+
+    async fn go(
+        &self,
+        purpose: Purpose,
+        request: &Request,
+        max_bytes: usize,
+        wanted: Wanted,
+    ) -> Result<Exchange, NetError> {
+        let url = Url::parse(&request.url).map_err(|_| NetError::BadUrl)?;
+        let journey = async {
+            let (response, _place) = self.0.send(purpose, &url, request).await?;
+            match response.status() {
+                _ if wanted == Wanted::Status => Ok(Exchange::head(&response)),
+                status if wanted == Wanted::Document && status != reqwest::StatusCode::OK => {
+                    Err(NetError::Status(status.as_u16()))
+                }
+                _ => Exchange::read(response, max_bytes).await,
+            }
+        };
+        let outcome = tokio::time::timeout(self.0.total, journey).await.unwrap_or(Err(NetError::TimedOut));
         // The host alone: paths and queries may be secrets.
         let (host, error) = (url.host_str().unwrap_or_default(), outcome.as_ref().err().map(tracing::field::display));
         tracing::info!(?purpose, host, error, "went out");
@@ -134,20 +170,34 @@ impl Net {
     }
 }
 
+/// What makes an answer worth reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Status 200.
+    Document,
+    /// Nothing: whatever it is.
+    Anything,
+    /// Nothing but its status.
+    Status,
+}
+
+type Underway<'a> = (reqwest::Response, Option<tokio::sync::SemaphorePermit<'a>>);
+
 impl Inner {
-    async fn get(&self, purpose: Purpose, url: &Url, max_bytes: usize) -> Result<Fetched, NetError> {
+    /// Sends a request to where its purpose allows: the head of the answer, and the place to keep until it is read.
+    async fn send(&self, purpose: Purpose, url: &Url, request: &Request) -> Result<Underway<'_>, NetError> {
         let is_own_loopback = self.check_url(purpose, url)?;
-        let _place = match purpose {
+        let place = match purpose {
             Purpose::ClientDocument => {
                 self.budget.pay_host(url.host_str().unwrap_or_default())?;
                 self.budget.place().await
             }
-            Purpose::AdministratorEndpoint | Purpose::OperatorCommand => None,
+            Purpose::AdministratorEndpoint | Purpose::LinkedEndpoint | Purpose::OperatorCommand => None,
         };
         let addresses = self.addresses(purpose, url, is_own_loopback).await?;
         let client = self.pinned(url, &addresses)?;
-        let response = client.get(url.clone()).send().await.map_err(|error| sort(&error))?;
-        read(response, max_bytes).await
+        let response = request.on(&client, url.clone()).send().await.map_err(|error| sort(&error))?;
+        Ok((response, place))
     }
 
     /// Judges the URL's text. True when it is a client document on loopback and those are allowed.
@@ -160,7 +210,7 @@ impl Inner {
         let is_own_loopback = purpose == Purpose::ClientDocument && is_loopback && self.allow_loopback_clients;
         match (url.scheme(), purpose) {
             ("https", _) => Ok(is_own_loopback),
-            ("http", Purpose::ClientDocument) if !is_own_loopback => Err(NetError::NotHttps),
+            ("http", Purpose::ClientDocument | Purpose::LinkedEndpoint) if !is_own_loopback => Err(NetError::NotHttps),
             ("http", _) => Ok(is_own_loopback),
             _ => Err(NetError::BadUrl),
         }
@@ -213,35 +263,6 @@ impl Inner {
             .build()
             .map_err(|_| NetError::Unreachable)
     }
-}
-
-/// Reads an answer to its end or to the limit, whatever length it announces.
-async fn read(mut response: reqwest::Response, max_bytes: usize) -> Result<Fetched, NetError> {
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(NetError::Status(response.status().as_u16()));
-    }
-    if header(&response, CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(NetError::Compressed);
-    }
-    if response.content_length().is_some_and(|length| length > max_bytes as u64) {
-        return Err(NetError::TooLarge);
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? {
-        if body.len() + chunk.len() > max_bytes {
-            return Err(NetError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let content_type = header(&response, CONTENT_TYPE).filter(|text| !text.contains(','));
-    Ok(Fetched { content_type, cache_control: header(&response, CACHE_CONTROL), body })
-}
-
-/// Every value of a header, joined by commas (RFC 9110 §5.3).
-fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {
-    let values: Vec<_> =
-        response.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!values.is_empty()).then(|| values.join(", "))
 }
 
 /// Time apart from everything else: the causes are the peer's business and stay in the log.

@@ -253,6 +253,51 @@ async fn a_victim_with_many_names_is_one_victim() {
     assert_eq!(refused, 6, "16 requests under two names, 10 for one address");
 }
 
+/// The status, header lines and body of an answer that is no document, without following where it leads.
+#[tokio::test]
+async fn an_exchange_brings_home_whatever_was_said_and_goes_no_further() {
+    let (port, disturbed) = canary().await;
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(307)
+        .insert_header("location", format!("http://127.0.0.1:{port}/").as_str())
+        .append_header("www-authenticate", "Basic realm=\"a\"")
+        .append_header("www-authenticate", "Bearer realm=\"b\"")
+        .set_body_string("said");
+    let asked = Mock::given(method("POST")).and(header("accept", "text/html")).and(header("x-test", "1"));
+    asked.respond_with(answer).mount(&server).await;
+    let request = Request::post(&server.uri(), "application/json", "{}".to_owned());
+    let request = request.with("accept", "text/html").with("x-test", "1");
+    let (net, _) = net(false, &[&[]]);
+    let exchange = net.exchange(Purpose::AdministratorEndpoint, &request, LIMIT).await.unwrap();
+    assert_eq!((exchange.status, exchange.body.as_slice(), exchange.is_whole), (307, &b"said"[..], true));
+    assert_eq!(exchange.header("www-authenticate").unwrap(), "Basic realm=\"a\", Bearer realm=\"b\"");
+    assert!(!disturbed.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn an_exchange_keeps_the_limits_of_a_fetch() {
+    let (net, _) = net(false, &[&["127.0.0.1"]]);
+    let ask = async |url: &str| net.exchange(Purpose::AdministratorEndpoint, &Request::get(url), LIMIT).await;
+    let long = serving(ResponseTemplate::new(500).set_body_bytes(vec![b'x'; LIMIT + 1])).await;
+    let seen = ask(&format!("{}/c.json", long.uri())).await.unwrap();
+    assert_eq!((seen.status, seen.is_whole), (500, false));
+    assert!(seen.body.len() <= LIMIT);
+    let drip = dripping("HTTP/1.1 401 Unauthorized\r\nContent-Length: 4000\r\n\r\n").await;
+    let slow = ask(&format!("http://127.0.0.1:{drip}/")).await;
+    assert!(matches!(slow, Err(NetError::TimedOut | NetError::Unreachable)), "{slow:?}");
+    let stream = dripping("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n").await;
+    let seen = ask(&format!("http://127.0.0.1:{stream}/")).await.unwrap();
+    assert_eq!((seen.status, seen.is_whole), (200, false), "a stream has no end to wait for");
+    for (purpose, url) in [
+        (Purpose::AdministratorEndpoint, "http://169.254.169.254/latest/meta-data"),
+        (Purpose::ClientDocument, "https://127.0.0.1/"),
+        (Purpose::LinkedEndpoint, "https://10.0.0.1/"),
+    ] {
+        let refused = net.exchange(purpose, &Request::get(url), LIMIT).await;
+        assert_eq!(refused, Err(NetError::ForbiddenAddress), "{url}");
+    }
+}
+
 /// A server with a certificate for `localhost` that the authority in `fixtures` signed; its key is public, and guards nothing.
 fn tls_server() -> u16 {
     use rustls::pki_types::pem::PemObject;

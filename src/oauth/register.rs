@@ -16,6 +16,7 @@ use crate::grants::client_metadata::{ClientMetadata, MAX_REQUEST, MetadataError,
 use crate::grants::initial_access_token;
 use crate::grants::register::{self, Register};
 use crate::http::client_address::ClientAddress;
+use crate::http::flow;
 use crate::http::limit::RegistrationLimit;
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
@@ -40,6 +41,7 @@ pub async fn post(
     let terms = app.terms(&origin);
     let verb = async |conn: &mut db::Connection| register::register(conn, &terms, &registration, invited_by).await;
     let Register::Registered(known) = app.db.write(verb).await? else { return Err(NOT_INVITED) };
+    flow::about(&request, &known.client_id, None);
     let secret = known.secret.as_ref().map(PlainToken::reveal);
     let answer = registration.response(&known.client_id, secret, known.issued_at);
     let answer = match &known.registration_token {

@@ -18,6 +18,7 @@ use actix_web::{App as Actix, HttpServer};
 
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
+use crate::http::flow::FlowLimits;
 use crate::http::limit::{PushLimit, RegistrationLimit, SignInLimits};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
@@ -41,6 +42,7 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
 pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> {
     let door = Arc::new(FrontDoor::new(&app.config.server));
     let sign_in = Data::new(SignInLimits::new(&app.clock));
+    let flows = Data::new(FlowLimits::new(&app.clock));
     let registration = Data::new(RegistrationLimit::new(&app.clock));
     let pushing = Data::new(PushLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
@@ -56,6 +58,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(registration.clone())
             .app_data(pushing.clone())
             .app_data(devices.clone())
+            .app_data(flows.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())
             .configure(routes::all(&public_url, &data.config.server));

@@ -2,6 +2,7 @@
 
 use actix_cors::Cors;
 use actix_web::guard;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
@@ -9,7 +10,7 @@ use super::{operations, refusal};
 use crate::api;
 use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
-use crate::http::{assets, cross_origin, urls};
+use crate::http::{assets, cross_origin, flow, urls};
 use crate::mcp;
 use crate::oauth::{
     authorize, client_configuration, device, discovery, end_session, introspect, jwks, par, register, revoke, token,
@@ -55,7 +56,8 @@ fn well_known(config: &mut ServiceConfig, public_url: &PublicUrl) {
 fn oauth(config: &mut ServiceConfig) {
     for path in [urls::AUTHORIZE, urls::AUTHORIZE_GUESS] {
         // Never readable across origins: it answers according to who is signed in.
-        config.service(posted(path, FORM_LIMIT).route(read(authorize::get)).route(web::post().to(authorize::post)));
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
+        config.service(watched.route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
     // A workspace that does not exist is 404 (`decisions` 26).
     let there = format!("{{workspace:{DEFAULT_WORKSPACE}}}");
@@ -63,10 +65,12 @@ fn oauth(config: &mut ServiceConfig) {
     for path in
         [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2].into_iter().chain(aliases.iter().map(String::as_str))
     {
-        config.service(posted(path, FORM_LIMIT).wrap(anyone()).route(web::post().to(token::post)));
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
+        config.service(watched.wrap(anyone()).route(web::post().to(token::post)));
     }
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
-        config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
+        let watched = posted(path, register::LARGEST).wrap(from_fn(flow::watch));
+        config.service(watched.wrap(anyone()).route(web::post().to(register::post)));
     }
     let configuration = posted(urls::CLIENT_CONFIGURATION, register::LARGEST).wrap(anyone());
     let configuration = configuration.route(read(client_configuration::get));
@@ -105,15 +109,27 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{consent, device, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
-        .service(web::resource(urls::LOGIN).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
+        .service(
+            web::resource(urls::LOGIN)
+                .wrap(from_fn(flow::watch))
+                .route(read(sign_in::get))
+                .route(web::post().to(sign_in::post)),
+        )
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
-        .service(web::resource(urls::CONSENT).route(read(consent::get)).route(web::post().to(consent::post)))
+        .service(
+            web::resource(urls::CONSENT)
+                .wrap(from_fn(flow::watch))
+                .route(read(consent::get))
+                .route(web::post().to(consent::post)),
+        )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
+        .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
 }

@@ -59,6 +59,8 @@ macro_rules! ids {
 ids! {
     /// A registered MCP server.
     ServerId;
+    /// An attempt to connect.
+    FlowId;
     /// A person.
     UserId;
     /// A group of people.

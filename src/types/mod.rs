@@ -15,8 +15,8 @@ mod workspace;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PushedRequestId, ServerId, ServiceAccountId, SessionId,
-    UserId,
+    FlowId, GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PushedRequestId, ServerId, ServiceAccountId,
+    SessionId, UserId,
 };
 pub use numeric_date::NumericDate;
 pub use public_url::{PublicUrl, PublicUrlError};

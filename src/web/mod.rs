@@ -1,5 +1,6 @@
 //! The face for people with a browser. One file per page, its view beside its handler.
 
+pub mod admin;
 pub mod consent;
 pub mod device;
 pub mod home;

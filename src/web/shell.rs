@@ -1,5 +1,7 @@
 //! What the frame around settings pages needs.
 
+use crate::app::App;
+use crate::http::SignedIn;
 use crate::http::page::{Foreign, Site};
 
 /// Who is signed in, and where in the menu they are.
@@ -9,6 +11,8 @@ pub struct Shell {
     pub person: Foreign,
     /// For the forms of the page, sign-out among them.
     pub csrf: String,
+    /// True when they administer this installation, and see the pages for that.
+    pub administers: bool,
     /// The page they are on.
     pub here: Menu,
 }
@@ -18,6 +22,10 @@ pub struct Shell {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Connection doctor.
+    Doctor,
+    /// Recent connections.
+    Flows,
 }
 
 /// One line of the sidebar.
@@ -33,30 +41,58 @@ pub struct MenuEntry {
 
 impl Menu {
     /// Every page, in the order of the sidebar.
-    pub const ALL: [Self; 1] = [Self::Apps];
+    pub const ALL: [Self; 3] = [Self::Apps, Self::Doctor, Self::Flows];
+
+    /// True for the pages of administrators.
+    fn is_for_administrators(self) -> bool {
+        match self {
+            Self::Apps => false,
+            Self::Doctor | Self::Flows => true,
+        }
+    }
 
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Doctor => site.doctor(),
+            Self::Flows => site.flows(),
         }
     }
 
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Doctor => "Connection doctor",
+            Self::Flows => "Recent connections",
         }
     }
 }
 
 impl Shell {
+    /// The frame around a page of this person.
+    pub fn of(app: &App, signed_in: &SignedIn, here: Menu) -> Self {
+        Self {
+            person: Foreign::new(&signed_in.person.display_name),
+            csrf: signed_in.csrf_token(&app.keys),
+            administers: signed_in.person.is_admin,
+            here,
+        }
+    }
+
     /// The sidebar, seen from this page.
     pub fn menu(&self, site: &Site) -> Vec<MenuEntry> {
         let entry = |menu: Menu| MenuEntry { href: menu.href(site), label: menu.label(), here: menu == self.here };
-        Menu::ALL.into_iter().map(entry).collect()
+        let theirs = Menu::ALL.into_iter().filter(|menu| self.administers || !menu.is_for_administrators());
+        theirs.map(entry).collect()
     }
 
     /// A shell for samples.
     pub fn sample(here: Menu) -> Self {
-        Self { person: Foreign::new("Alice Example"), csrf: "sample-csrf".to_owned(), here }
+        Self {
+            person: Foreign::new("Alice Example"),
+            csrf: "sample-csrf".to_owned(),
+            administers: here.is_for_administrators(),
+            here,
+        }
     }
 }

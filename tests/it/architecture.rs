@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "grants", "identity", "upstreams"];
+const DOMAIN: &[&str] = &["access", "audit", "doctor", "grants", "identity", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -29,6 +29,8 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("db", &[&["crypto", "schema", "types"]]),
     // Domain.
     ("audit", &[BASE, &["schema"]]),
+    // Judges recorded exchanges; sees neither the database nor the network itself.
+    ("doctor", &[&["net", "types"]]),
     ("identity", &[BASE, &["audit", "schema"]]),
     ("upstreams", &[BASE, &["audit", "identity", "schema"]]),
     ("grants", &[BASE, &["audit", "identity", "schema"]]),
@@ -84,6 +86,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("clients", "grants/client.rs"),
     ("consents", "grants/consent.rs"),
     ("device_codes", "grants/device_code.rs"),
+    ("flow_steps", "grants/flow_step.rs"),
     ("grants", "grants/grant.rs"),
     ("group_members", "identity/group.rs"),
     ("groups", "identity/group.rs"),

@@ -86,6 +86,14 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "flow_steps",
+        Expires("flow_step::expire("),
+        &[
+            (Personal, &["user_id", "address"]),
+            (Plain, &["id", "flow_id", "at", "step", "outcome", "why", "client_id", "request_id"]),
+        ],
+    ),
+    (
         "grants",
         Expires("grant::expire("),
         &[

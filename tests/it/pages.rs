@@ -6,6 +6,8 @@ use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
+use portcullis::web::admin::doctor::DoctorPage;
+use portcullis::web::admin::flows::FlowsPage;
 use portcullis::web::consent::ConsentPage;
 use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
@@ -43,6 +45,8 @@ async fn every_page() -> Vec<Shown> {
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;
+    show("doctor", DoctorPage::samples(), &mut pages).await;
+    show("flows", FlowsPage::samples(), &mut pages).await;
     show("error", ErrorPage::samples(), &mut pages).await;
     pages
 }
@@ -180,6 +184,8 @@ async fn the_words_that_everything_relies_on_are_there() {
             "device_code" => &[("label", "Code"), ("button", "Continue")],
             "apps" => &[("h1", "Connected apps")],
             "sign_out" => &[("button", "Sign out")],
+            "doctor" => &[("h1", "Connection doctor"), ("button", "Examine")],
+            "flows" => &[("h1", "Recent connections")],
             _ => &[],
         };
         for (selector, words) in expected {

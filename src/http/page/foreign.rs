@@ -9,14 +9,25 @@ pub struct Foreign(String);
 
 /// As many characters as a name may have.
 const LONGEST: usize = 60;
+/// As many as a sentence or two may have.
+const LONGEST_PASSAGE: usize = 600;
 /// What an invisible character becomes: its presence is shown, its effect is gone.
 const SHOWN: char = '\u{fffd}';
 /// As many combining marks as one letter may carry.
 const MARKS: usize = 2;
 
 impl Foreign {
-    /// `text` as it may be shown.
+    /// A name as it may be shown.
     pub fn new(text: &str) -> Self {
+        Self::within(text, LONGEST)
+    }
+
+    /// A sentence or two as they may be shown.
+    pub fn passage(text: &str) -> Self {
+        Self::within(text, LONGEST_PASSAGE)
+    }
+
+    fn within(text: &str, longest: usize) -> Self {
         let mut shown = String::new();
         let mut marks = 0;
         for character in text.chars() {
@@ -33,7 +44,7 @@ impl Foreign {
             }
         }
         let shown = shown.trim();
-        Self(match shown.char_indices().nth(LONGEST) {
+        Self(match shown.char_indices().nth(longest) {
             _ if shown.is_empty() => "(no name)".to_owned(),
             Some((end, _)) => format!("{}…", shown[..end].trim_end()),
             None => shown.to_owned(),

@@ -60,6 +60,16 @@ impl Site {
         self.to(urls::APPS)
     }
 
+    /// Administration → Connection doctor.
+    pub fn doctor(&self) -> String {
+        self.to(urls::DOCTOR)
+    }
+
+    /// Administration → Recent connections.
+    pub fn flows(&self) -> String {
+        self.to(urls::FLOWS)
+    }
+
     /// The stylesheet.
     pub fn stylesheet(&self) -> String {
         self.to(&Asset::Stylesheet.path())

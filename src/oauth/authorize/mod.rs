@@ -29,7 +29,7 @@ use crate::http::params::Params;
 use crate::http::refusal;
 use crate::http::return_to::ReturnTo;
 use crate::http::signed_in::{SignedIn, Visitor};
-use crate::http::{PageError, request_id, see_other, urls};
+use crate::http::{PageError, flow, request_id, see_other, urls};
 
 /// `GET /oauth/authorize`.
 pub async fn get(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Result<HttpResponse, PageError> {
@@ -50,6 +50,7 @@ async fn journey(app: &App, request: &HttpRequest, visitor: &Visitor) -> Result<
         FirstStage::AfterSignIn => return Ok(sign_in(app, request, begun, None)),
         FirstStage::Untrusted(why) => return Ok(page(app, request, why)),
     };
+    flow::about(request, &asked.client_id, Some(&asked.code_challenge));
     match standing(visitor, &asked.wishes, begun, app.clock.now()) {
         Standing::Here(person) => consider(app, request, &client, &asked, person).await,
         Standing::SignIn => Ok(sign_in(app, request, begun, Some((&client, &asked)))),
@@ -178,6 +179,7 @@ fn sign_in(
 
 /// Never redirected: we do not know where to (RFC 6749 §4.1.2.1).
 fn page(app: &App, request: &HttpRequest, why: Untrusted) -> HttpResponse {
+    flow::because(request, why.to_string());
     let site = Site::of(&app.config.server.public_url);
     let page = match why {
         Untrusted::Malformed(why) => ErrorPage::bad_request(site, &why),

@@ -53,17 +53,22 @@ pub enum FirstStage {
 }
 
 /// Why a request is answered by a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
     /// A parameter came twice, or the client is not named.
+    #[error("{0}")]
     Malformed(String),
     /// No such client.
+    #[error("No client of this id is registered here")]
     UnknownClient(String),
     /// Its metadata document is no good.
+    #[error("Its metadata document cannot be used: {1}")]
     BadDocument(String, String),
     /// A client of ours, but not a redirect URI of its.
+    #[error("The redirect_uri is not one that this client registered")]
     BadRedirect(String),
     /// It was pushed by another client, too long ago, or is decided; or it was never pushed.
+    #[error("The request_uri is unknown, expired, used, or another client's")]
     NotPushed,
 }
 

@@ -18,6 +18,7 @@ use crate::db;
 use crate::grants::client::{self, Client};
 use crate::grants::client_assertion;
 use crate::grants::client_metadata::AuthMethod;
+use crate::http::flow;
 use crate::http::origin::origin_of;
 use crate::http::params::{Flaw, Params};
 use presented::{Presented, Proof};
@@ -43,6 +44,7 @@ impl FromRequest for ClientRequest {
         let header = presented::in_header(request);
         let is_form = is_form(request);
         let (path, origin) = (request.path().to_owned(), origin_of(request));
+        let told = request.clone();
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
             let app = app.ok_or_else(|| Error::Internal("a handler runs without its App".to_owned()))?;
@@ -51,6 +53,7 @@ impl FromRequest for ClientRequest {
             }
             let body = body.await.map_err(|error| not_whole(&error))?;
             let params = Params::parse(&body);
+            flow::redeems(&told, &params);
             match params.flaw() {
                 None => {}
                 Some(Flaw::Repeated(_)) => return Err(Error::InvalidRequest("A parameter was sent twice")),
@@ -60,6 +63,7 @@ impl FromRequest for ClientRequest {
             let header = header?;
             let presented = Presented::read(header.as_ref(), &params)?;
             let client = authenticate(&app, &presented, &path, &origin).await?;
+            flow::client(&told, &client.id);
             let method = presented.proof.method();
             Ok(Self { client, params, method, proof_key: None })
         })

@@ -25,7 +25,7 @@ use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{ErrorPage, Foreign, Page, Site};
 use crate::http::return_to::ReturnTo;
-use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
+use crate::http::{PageError, PageForm, Refusal, SignedIn, flow, urls};
 use crate::types::{PendingRequestId, Scope, known_scopes as known};
 use crate::web::words::Identity;
 
@@ -99,10 +99,14 @@ pub async fn post(
     let verb = async |conn: &mut Connection| authorize::answer(conn, &terms, form.request, &who, &answer).await;
     let answered = app.db.write(verb).await.map_err(|error| Refusal::from(error).to(&request))?;
     Ok(match answered {
-        Answered::Allowed { request, code } => authorization_response::answer(&app, &*request, Outcome::Code(&code)),
-        Answered::Denied(request) => {
+        Answered::Allowed { request: asked, code } => {
+            flow::about(&request, &asked.client_id, Some(&asked.code_challenge));
+            authorization_response::answer(&app, &*asked, Outcome::Code(&code))
+        }
+        Answered::Denied(asked) => {
+            flow::about(&request, &asked.client_id, Some(&asked.code_challenge));
             let denied = Outcome::Error("access_denied", "The person said no");
-            authorization_response::answer(&app, &*request, denied)
+            authorization_response::answer(&app, &*asked, denied)
         }
         Answered::Gone => decided(&app),
         Answered::Changed => changed(&app),

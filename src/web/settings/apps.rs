@@ -82,11 +82,7 @@ async fn list(app: &App, signed_in: &SignedIn, ended: Option<&str>) -> Result<Ap
             apps.push(row(app, &site, client, &same, now));
         }
     }
-    let shell = Shell {
-        person: Foreign::new(&signed_in.person.display_name),
-        csrf: signed_in.csrf_token(&app.keys),
-        here: Menu::Apps,
-    };
+    let shell = Shell::of(app, signed_in, Menu::Apps);
     Ok(AppsPage { site, shell, apps, notice })
 }
 

@@ -31,6 +31,7 @@ mod resource;
 mod response_mode;
 mod revocation;
 mod signing_keys;
+mod timeline;
 mod token_exchange;
 mod userinfo;
 mod workload;

@@ -1,4 +1,5 @@
-//! The pages that decide about clients: consent and connected apps.
+//! The pages that decide about clients (consent, connected apps), and those of administrators.
 
 mod apps;
 mod consent;
+mod doctor;

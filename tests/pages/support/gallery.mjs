@@ -95,6 +95,31 @@ export const gallery = [
     },
   ],
   [
+    'connection-doctor',
+    async (visitor) => {
+      await visitor.open('/admin/doctor');
+      await visitor.signIn(ADMIN);
+    },
+  ],
+  [
+    'connection-doctor-examined',
+    async (visitor) => {
+      await visitor.open('/admin/doctor');
+      await visitor.signIn(ADMIN);
+      await visitor.press('Examine');
+    },
+  ],
+  [
+    'recent-connections',
+    async (visitor) => {
+      await connect(visitor.server, { name: 'Example Editor', redirectUri: 'http://127.0.0.1:9/callback' });
+      const redirectUri = 'https://notes.example/callback';
+      await visitor.open(authorizationRequest(visitor.server, { clientId: 'forgotten-client', redirectUri }).url);
+      await visitor.open('/admin/flows');
+      await visitor.signIn(ADMIN);
+    },
+  ],
+  [
     'sign-out',
     async (visitor) => {
       await visitor.open('/settings/apps');

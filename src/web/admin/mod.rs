@@ -1,0 +1,4 @@
+//! Administration: what system administrators see and change.
+
+pub mod doctor;
+pub mod flows;

@@ -31,6 +31,8 @@ pub enum Event {
     SignInRefused,
     /// A person signed out.
     SignedOut,
+    /// An administrator registered a client.
+    ClientAdded,
     /// A client registered itself (RFC 7591).
     ClientRegistered,
     /// A client metadata document was read for the first time, or had changed.
@@ -71,6 +73,7 @@ impl Event {
             Self::SignedIn => "session.signed_in",
             Self::SignInRefused => "session.sign_in_refused",
             Self::SignedOut => "session.signed_out",
+            Self::ClientAdded => "client.added",
             Self::ClientRegistered => "client.registered",
             Self::ClientAdopted => "client.adopted",
             Self::ConsentGiven => "consent.given",

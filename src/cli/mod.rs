@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
+mod client;
 mod config;
 mod first_administrator;
 mod installation;
@@ -45,6 +46,10 @@ enum Command {
     Config(config::PrintConfig),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
+    /// Register an OAuth client by hand
+    ClientAdd(Box<client::Add>),
+    /// List OAuth clients, newest first
+    ClientList(client::List),
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Key),
@@ -80,6 +85,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Migrate(verb) => verb.run(loaded.config),
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
+        Command::ClientAdd(verb) => verb.run(loaded.config),
+        Command::ClientList(verb) => verb.run(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
     }
 }

@@ -32,6 +32,9 @@ pub enum ClientOrigin {
 }
 
 impl ClientOrigin {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Registered, Self::MetadataDocument, Self::Administrator];
+
     /// Its name in the table.
     pub fn name(self) -> &'static str {
         match self {
@@ -42,7 +45,7 @@ impl ClientOrigin {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Registered, Self::MetadataDocument, Self::Administrator].into_iter().find(|origin| origin.name() == name)
+        Self::ALL.into_iter().find(|origin| origin.name() == name)
     }
 }
 
@@ -282,6 +285,14 @@ pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Scop
         return Ok(None);
     }
     table::table.find(id).filter(table::disabled_at.is_null()).select(table::scope).first(conn).await.optional()
+}
+
+/// The clients that became known in these ways, newest first.
+pub async fn newest(conn: &mut Connection, origins: &[ClientOrigin], most: i64) -> QueryResult<Vec<Client>> {
+    let origins: Vec<&str> = origins.iter().map(|origin| origin.name()).collect();
+    let known = table::table.filter(table::origin.eq_any(origins)).order((table::created_at.desc(), table::id));
+    let rows: Vec<Row> = known.limit(most).select(Row::as_select()).load(conn).await?;
+    rows.into_iter().map(Row::read).collect()
 }
 
 /// The clients of these ids.

@@ -3,6 +3,7 @@
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
 //! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
+pub mod add_client;
 pub mod adopt;
 pub mod authorization_code;
 pub mod authorize;

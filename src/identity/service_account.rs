@@ -85,6 +85,16 @@ pub async fn find(conn: &mut Connection, id: ServiceAccountId) -> QueryResult<Op
     }))
 }
 
+/// The id of the one of that name.
+pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<ServiceAccountId>> {
+    service_accounts::table
+        .filter(service_accounts::name.eq(name))
+        .select(service_accounts::id)
+        .first(conn)
+        .await
+        .optional()
+}
+
 /// Disables or enables; false when it already was, or none has that id.
 pub async fn set_disabled(
     conn: &mut Connection,

@@ -14,4 +14,5 @@ mod redirect_uri;
 mod refresh;
 mod registration;
 mod resource;
+mod rust_libraries;
 mod signing_keys;

@@ -1,7 +1,7 @@
 # Every chore, one line each: `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-clients test-pages lint fmt deny schema bench screenshots image clean
+.PHONY: help run test test-rust fuzz test-clients test-pages lint fmt deny schema bench screenshots image clean
 
 help: ## List the chores
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 18
@@ -20,6 +20,9 @@ test: ## Everything: formatting, lints, licences, Rust tests, real MCP clients, 
 
 test-rust: ## Rust tests, over HTTP against a real PostgreSQL
 	cargo test
+
+fuzz: ## Feed every parser that faces the network with bent samples, 200,000 of each
+	PORTCULLIS_FUZZ_CASES=200000 cargo test --release --test it -- fuzz --nocapture
 
 test-clients: ## Real MCP clients and the conformance suite against the program
 	@scripts/install.sh clients

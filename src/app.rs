@@ -120,7 +120,8 @@ impl App {
     /// The terms on which tokens are given to a request that comes from there, now.
     pub fn terms<'a>(&'a self, origin: &'a Origin) -> Terms<'a> {
         let Self { keys, random, config, clock, .. } = self;
-        Terms { keys, random, lifetimes: &config.lifetimes, origin, now: clock.now() }
+        let (lifetimes, trusted_hosts) = (&config.lifetimes, config.registration.trusted_hosts.as_slice());
+        Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
     }
 
     /// Runs a verb that may cut somebody off. On this node the cut holds before the answer goes out; the others hear of it.

@@ -37,6 +37,19 @@ pub enum Event {
     ClientRegistered,
     /// A client metadata document was read for the first time, or had changed.
     ClientAdopted,
+    /// A client changed its registration (RFC 7592).
+    ClientChanged,
+    /// A client removed its registration (RFC 7592).
+    ClientRemoved,
+    /// Clients that nobody used were forgotten.
+    ClientsReaped,
+    /// A registration was refused for want of a good initial access token or software statement, or a change for want of
+    /// the client's own token.
+    RegistrationRefused,
+    /// An initial access token was made.
+    RegistrationTokenMade,
+    /// An initial access token was withdrawn.
+    RegistrationTokenRevoked,
     /// A person allowed a client.
     ConsentGiven,
     /// A person refused a client.
@@ -76,6 +89,12 @@ impl Event {
             Self::ClientAdded => "client.added",
             Self::ClientRegistered => "client.registered",
             Self::ClientAdopted => "client.adopted",
+            Self::ClientChanged => "client.changed",
+            Self::ClientRemoved => "client.removed",
+            Self::ClientsReaped => "client.reaped",
+            Self::RegistrationRefused => "client.registration_refused",
+            Self::RegistrationTokenMade => "registration_token.made",
+            Self::RegistrationTokenRevoked => "registration_token.revoked",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
             Self::CodeRedeemed => "code.redeemed",

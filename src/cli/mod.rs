@@ -14,6 +14,7 @@ mod installation;
 mod key;
 mod migrate;
 mod outcome;
+mod registration_token;
 mod serve;
 mod user;
 
@@ -53,6 +54,12 @@ enum Command {
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Key),
+    /// Let somebody register clients where not everybody may: make an initial access token
+    RegistrationTokenCreate(registration_token::Create),
+    /// List the initial access tokens, newest first
+    RegistrationTokenList,
+    /// Withdraw an initial access token; clients that it registered stay
+    RegistrationTokenRevoke(registration_token::Revoke),
 }
 
 /// The grammar of the command line, for whoever describes or checks one.
@@ -88,6 +95,9 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::ClientAdd(verb) => verb.run(loaded.config),
         Command::ClientList(verb) => verb.run(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
+        Command::RegistrationTokenCreate(verb) => verb.run(loaded.config),
+        Command::RegistrationTokenList => registration_token::list(loaded.config),
+        Command::RegistrationTokenRevoke(verb) => verb.run(loaded.config),
     }
 }
 

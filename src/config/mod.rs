@@ -6,6 +6,7 @@
 
 mod error;
 mod load;
+mod registration;
 mod setting;
 mod value;
 
@@ -18,9 +19,15 @@ use secrecy::SecretString;
 
 pub use error::ConfigError;
 pub use load::{ConfigFile, Effective, Loaded, Source};
+pub use registration::{RegistrationConfig, RegistrationMode, StatementIssuer};
 pub use setting::{SETTINGS, Setting};
 
 use crate::types::{Algorithm, PublicUrl};
+
+/// A length of time as settings and command lines write it, such as `7d` or `1h 30m`.
+pub fn duration(text: &str) -> Option<TimeDelta> {
+    value::Value::read(text)
+}
 
 /// Everything an operator can decide.
 #[derive(Clone, Debug)]
@@ -37,6 +44,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How tokens are signed.
     pub tokens: TokenConfig,
+    /// Who may make clients known to us, and which.
+    pub registration: RegistrationConfig,
     /// How we go out to URLs that others gave us.
     pub outbound: OutboundConfig,
     /// What we write to standard error.
@@ -66,6 +75,7 @@ impl Default for Config {
             admin: AdminConfig { username: "admin".to_owned(), password: None },
             lifetimes: Lifetimes::default(),
             tokens: TokenConfig { access_token_algorithm: Algorithm::Es256, gateway_audience: None },
+            registration: RegistrationConfig::default(),
             outbound: OutboundConfig::default(),
             log: LogConfig { filter: "info".to_owned(), json: false },
         }
@@ -132,6 +142,10 @@ pub struct Lifetimes {
     pub pending_request: TimeDelta,
     /// A one-time set-up link.
     pub setup_link: TimeDelta,
+    /// A client that registered itself or was looked up, before anybody has allowed it anything: a week to try it out.
+    pub unused_client: TimeDelta,
+    /// The same, once it was used: longer than a grant, so that nobody who is connected is forgotten.
+    pub idle_client: TimeDelta,
     /// How long a key is published before it signs, and beyond the last token it signed.
     pub key_overlap: TimeDelta,
     /// How long a key signs before the next one takes over by itself.
@@ -150,6 +164,8 @@ impl Default for Lifetimes {
             session: TimeDelta::days(30),
             pending_request: TimeDelta::minutes(30),
             setup_link: TimeDelta::hours(24),
+            unused_client: TimeDelta::days(7),
+            idle_client: TimeDelta::days(400),
             key_overlap: TimeDelta::hours(1),
             signing_key: TimeDelta::days(90),
         }

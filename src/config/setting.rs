@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::registration::{self, RegistrationMode};
 use super::value::{self, Value};
 use super::{Algorithm, Config};
 
@@ -303,6 +304,102 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How long a key signs before the next one takes over by itself.",
         allowed: "1d to 3650d, such as 90d",
         place: place!(lifetimes.signing_key in DAY..=10 * YEAR),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_REGISTRATION",
+        meaning: "Who may register clients: anybody, holders of an initial access token, or nobody.",
+        allowed: "open, token or off",
+        place: Place {
+            set: |config, text| {
+                config.registration.mode = RegistrationMode::named(text)?;
+                Some(())
+            },
+            show: |config| Some(config.registration.mode.name().to_owned()),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_REGISTRATION_HOSTS",
+        meaning: "Hosts to which redirect URIs of self-registered clients may lead, besides loopback.",
+        allowed: "host names such as app.example.com, separated by commas",
+        unset: "any, by https",
+        place: Place {
+            set: |config, text| {
+                config.registration.redirect_hosts = registration::hosts(text)?;
+                Some(())
+            },
+            show: |config| value::joined(&config.registration.redirect_hosts),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_REGISTRATION_SCHEMES",
+        meaning: "Private-use schemes that redirect URIs of self-registered clients may have.",
+        allowed: "schemes such as cursor, separated by commas",
+        unset: "any that is safe",
+        place: Place {
+            set: |config, text| {
+                config.registration.schemes = registration::schemes(text)?;
+                Some(())
+            },
+            show: |config| value::joined(&config.registration.schemes),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_REGISTRATION_SCOPE",
+        meaning: "What a self-registered client may ever be granted.",
+        allowed: "scopes with spaces between, none of them mgmt.*",
+        place: Place {
+            set: |config, text| {
+                config.registration.scope = registration::ceiling(text)?;
+                Some(())
+            },
+            show: |config| Some(config.registration.scope.to_string()),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_SOFTWARE_STATEMENT_ISSUERS",
+        meaning: "Whose software statements count in a registration, and where their keys are.",
+        allowed: "issuer=jwks_uri, separated by commas",
+        unset: "nobody's",
+        place: Place {
+            set: |config, text| {
+                config.registration.statement_issuers = registration::statement_issuers(text)?;
+                Some(())
+            },
+            show: |config| value::joined(&config.registration.statement_issuers),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_TRUSTED_CLIENT_HOSTS",
+        meaning: "Hosts whose client metadata documents are shown as verified, besides those of well-known clients.",
+        allowed: "host names such as app.example.com, separated by commas",
+        unset: "none",
+        place: Place {
+            set: |config, text| {
+                config.registration.trusted_hosts = registration::hosts(text)?;
+                Some(())
+            },
+            show: |config| value::joined(&config.registration.trusted_hosts),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_UNUSED_CLIENT_LIFETIME",
+        meaning: "How long a self-registered client that nobody has allowed anything is remembered.",
+        allowed: "1h to 365d, such as 7d",
+        place: place!(lifetimes.unused_client in HOUR..=YEAR),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_IDLE_CLIENT_LIFETIME",
+        meaning: "How long a self-registered client is remembered after its last use; one with a live grant always is.",
+        allowed: "1d to 3650d, such as 400d",
+        place: place!(lifetimes.idle_client in DAY..=10 * YEAR),
         ..PLAIN
     },
     Setting {

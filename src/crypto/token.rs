@@ -26,6 +26,10 @@ pub enum TokenKind {
     Setup,
     /// A client secret.
     ClientSecret,
+    /// A registration access token (RFC 7592 §3).
+    Registration,
+    /// An initial access token (RFC 7591 §3).
+    InitialAccess,
 }
 
 impl TokenKind {
@@ -37,6 +41,8 @@ impl TokenKind {
             Self::Session => "pcls_",
             Self::Setup => "pclu_",
             Self::ClientSecret => "pclx_",
+            Self::Registration => "pclg_",
+            Self::InitialAccess => "pcli_",
         }
     }
 }

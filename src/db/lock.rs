@@ -11,6 +11,8 @@ use super::Connection;
 pub enum Lock {
     /// Forgetting what is past its time.
     Expire,
+    /// Forgetting clients that nobody uses.
+    Reap,
 }
 
 #[derive(diesel::QueryableByName)]

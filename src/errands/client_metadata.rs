@@ -9,7 +9,7 @@ use crate::audit::Origin;
 use crate::db;
 use crate::grants::adopt;
 use crate::grants::client::{self, Client, ClientOrigin};
-use crate::grants::client_metadata::{ClientMetadata, MAX_DOCUMENT};
+use crate::grants::client_metadata::{ClientMetadata, MAX_DOCUMENT, Policy};
 use crate::net::Purpose;
 use crate::types::ClientIdUrl;
 
@@ -59,7 +59,7 @@ async fn fetch(app: &App, url: &ClientIdUrl, origin: &Origin) -> Result<Lookup, 
         Err(error) => return Ok(Lookup::Refused(error.to_string())),
     };
     // An invalid document is never kept (draft §6.6): the next request fetches again, within the budget of its host.
-    let registration = match ClientMetadata::from_document(url, &fetched.body) {
+    let registration = match ClientMetadata::from_document(url, &fetched.body, &Policy::of(&app.config)) {
         Ok(registration) => registration,
         Err(error) => return Ok(Lookup::Refused(error.to_string())),
     };

@@ -3,3 +3,4 @@
 pub mod client_metadata;
 pub mod key_set;
 pub mod password;
+pub mod software_statement;

@@ -9,6 +9,7 @@ use super::authorization_code::{self, AuthorizationCode};
 use super::client::{self, Client};
 use super::consent::{self, Consent};
 use super::grant::{self, Grant};
+use super::known_clients;
 use super::machine;
 use super::pending_request::{self, AuthorizationRequest};
 use crate::audit::{self, Entry, Event};
@@ -128,7 +129,8 @@ async fn answer_again(
 
 /// Answers at once for a person who has agreed to exactly this before: `None` when they must be asked.
 ///
-/// Only for clients that somebody vouches for: anyone can claim to be an unverified one (RFC 6749 §10.2).
+/// Only for clients that somebody vouches for, and those of hosts we know to which the answer goes back: anyone can claim to
+/// be another (RFC 6749 §10.2).
 pub async fn answer_from_memory(
     conn: &mut Connection,
     terms: &Terms<'_>,
@@ -136,7 +138,7 @@ pub async fn answer_from_memory(
     request: &AuthorizationRequest,
     who: &Respondent,
 ) -> QueryResult<Option<PlainToken>> {
-    if !client.is_verified() {
+    if !client.is_verified() && !known_clients::is_certain(client, &request.redirect_uri, terms.trusted_hosts) {
         return Ok(None);
     }
     let remembered = consent::find(conn, who.user, &client.id, &request.resource).await?;
@@ -163,6 +165,9 @@ async fn issue_code(
     who: &Respondent,
     code: &PlainToken,
 ) -> QueryResult<bool> {
+    if !client::is_still(conn, &client.id, &client.metadata_hash).await? {
+        return Ok(false);
+    }
     let Ok(negotiated) = machine::negotiate(client, request, scope) else { return Ok(false) };
     let grant = new_grant(terms, negotiated.client_id, request, scope, who);
     grant::insert(conn, &grant).await?;

@@ -13,8 +13,9 @@ use super::client_metadata::{ApplicationType, AuthMethod, Registration};
 use crate::audit::Origin;
 use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
-use crate::schema::clients as table;
-use crate::types::{RedirectUri, Scope, Words, known_scopes};
+use crate::db::changes::announce;
+use crate::schema::{clients as table, grants, pending_requests};
+use crate::types::{RedirectUri, Scope, Words};
 pub use options::{ClientOptions, Profile, Uris};
 
 /// What is announced when a client is cut off, or may have less than before.
@@ -68,6 +69,8 @@ pub struct Client {
     pub grant_types: Words,
     /// What it may ever be granted.
     pub scope: Scope,
+    /// Where it runs (OpenID Connect Registration §2).
+    pub application_type: ApplicationType,
     /// What it says of itself and nothing decides on.
     pub metadata: Value,
     /// SHA-256 of everything a person is shown or relies on.
@@ -120,6 +123,7 @@ struct Row {
     redirect_uris: Value,
     grant_types: Words,
     scope: Scope,
+    application_type: String,
     metadata: Value,
     metadata_hash: Vec<u8>,
     created_at: DateTime<Utc>,
@@ -137,6 +141,8 @@ impl Row {
             origin: ClientOrigin::named(&self.origin).ok_or_else(|| unknown("origin", &self.origin))?,
             auth_method: AuthMethod::named(&self.token_endpoint_auth_method)
                 .ok_or_else(|| unknown("token_endpoint_auth_method", &self.token_endpoint_auth_method))?,
+            application_type: ApplicationType::named(&self.application_type)
+                .ok_or_else(|| unknown("application_type", &self.application_type))?,
             id: self.id,
             name: self.name,
             secret_hash: self.secret_hash,
@@ -237,12 +243,15 @@ impl NewClient {
             application_type: registration.application_type,
             redirect_uris: registration.redirect_uris.clone(),
             grant_types: registration.grant_types.clone(),
-            scope: Scope::of(&known_scopes::SELF_REGISTERED),
+            scope: registration.ceiling.clone(),
             metadata: registration.metadata.clone(),
             metadata_hash: registration.fingerprint(),
             created_from: from.address.clone(),
             fresh_until: None,
-            options: ClientOptions::default(),
+            options: ClientOptions {
+                requested_scope: Some(registration.scope.clone()),
+                ..registration.options.clone()
+            },
         }
     }
 
@@ -329,7 +338,10 @@ pub async fn insert_or_find_identical(
     table::table
         .filter(table::metadata_hash.eq(client.metadata_hash.as_slice()))
         .filter(
-            table::origin.eq(client.origin.name()).and(table::secret_hash.is_null()).and(table::disabled_at.is_null()),
+            table::origin
+                .eq(client.origin.name())
+                .and(table::token_endpoint_auth_method.eq(AuthMethod::None.name()))
+                .and(table::disabled_at.is_null()),
         )
         .select((table::id, table::created_at))
         .first(conn)
@@ -340,23 +352,148 @@ pub async fn insert_or_find_identical(
 pub async fn adopt(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<bool> {
     let upsert = diesel::insert_into(table::table).values(client.row(now)).on_conflict(table::id).do_update().set((
         table::name.eq(excluded(table::name)),
+        table::token_endpoint_auth_method.eq(excluded(table::token_endpoint_auth_method)),
         table::application_type.eq(excluded(table::application_type)),
         table::redirect_uris.eq(excluded(table::redirect_uris)),
         table::grant_types.eq(excluded(table::grant_types)),
         table::scope.eq(excluded(table::scope)),
+        table::requested_scope.eq(excluded(table::requested_scope)),
         table::metadata.eq(excluded(table::metadata)),
         table::metadata_hash.eq(excluded(table::metadata_hash)),
         table::fetched_at.eq(excluded(table::fetched_at)),
         table::fresh_until.eq(excluded(table::fresh_until)),
+        // What it says itself; the rest of its options is an administrator's.
+        table::jwks.eq(excluded(table::jwks)),
+        table::jwks_uri.eq(excluded(table::jwks_uri)),
+        table::post_logout_redirect_uris.eq(excluded(table::post_logout_redirect_uris)),
+        table::backchannel_logout_uri.eq(excluded(table::backchannel_logout_uri)),
+        table::dpop_bound_access_tokens.eq(excluded(table::dpop_bound_access_tokens)),
+        table::require_pushed_authorization_requests.eq(excluded(table::require_pushed_authorization_requests)),
+        table::default_max_age.eq(excluded(table::default_max_age)),
     ));
     let same_origin = table::origin.eq(ClientOrigin::MetadataDocument.name());
     diesel::query_dsl::methods::FilterDsl::filter(upsert, same_origin).execute(conn).await.map(|rows| rows == 1)
 }
 
-/// Notes that it was used, at most once an hour.
+/// Stores what a client that registered itself says from now on: `false` when it is disabled or gone.
+pub async fn replace(
+    conn: &mut Connection,
+    id: &str,
+    now_is: &Registration,
+    secret: Option<&(HashedToken, KeyVersion)>,
+) -> QueryResult<bool> {
+    let redirect_uris: Value = now_is.redirect_uris.iter().map(|uri| Value::from(uri.as_str())).collect();
+    let (hash, options) = (now_is.fingerprint(), &now_is.options);
+    let what_it_is = (
+        table::name.eq(&now_is.name),
+        table::token_endpoint_auth_method.eq(now_is.auth_method.name()),
+        table::secret_hash.eq(secret.map(|(hash, _)| hash)),
+        table::key_version.eq(secret.map(|(_, version)| *version)),
+        table::application_type.eq(now_is.application_type.name()),
+        table::redirect_uris.eq(redirect_uris),
+        table::grant_types.eq(&now_is.grant_types),
+        table::scope.eq(&now_is.ceiling),
+        table::requested_scope.eq(&now_is.scope),
+        table::metadata.eq(&now_is.metadata),
+        table::metadata_hash.eq(hash.as_slice()),
+    );
+    // What it says itself; the rest of its options is an administrator's.
+    let what_it_asks = (
+        table::jwks.eq(&options.jwks),
+        table::jwks_uri.eq(&options.jwks_uri),
+        table::post_logout_redirect_uris.eq(&options.post_logout_redirect_uris),
+        table::backchannel_logout_uri.eq(&options.backchannel_logout_uri),
+        table::dpop_bound_access_tokens.eq(options.dpop_bound_access_tokens),
+        table::require_pushed_authorization_requests.eq(options.require_pushed_authorization_requests),
+        table::default_max_age.eq(options.default_max_age),
+    );
+    let own = table::origin.eq(ClientOrigin::Registered.name()).and(table::disabled_at.is_null());
+    let changed =
+        diesel::update(table::table.find(id).filter(own)).set((what_it_is, what_it_asks)).execute(conn).await?;
+    announce(conn, CHANGED).await?;
+    Ok(changed == 1)
+}
+
+/// The client of that id and the key version of its secret, locked until the transaction is over.
+pub async fn find_for_update(
+    conn: &mut Connection,
+    id: &str,
+) -> QueryResult<Option<(Client, Option<(HashedToken, KeyVersion)>)>> {
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    let query = table::table.find(id).select((Row::as_select(), table::key_version)).for_update();
+    let found: Option<(Row, Option<KeyVersion>)> = query.first(conn).await.optional()?;
+    let Some((row, version)) = found else { return Ok(None) };
+    let client = row.read()?;
+    let secret = client.secret_hash.clone().zip(version);
+    Ok(Some((client, secret)))
+}
+
+/// Removes a client, with everything that hangs on it.
+pub async fn remove(conn: &mut Connection, id: &str) -> QueryResult<()> {
+    diesel::delete(table::table.find(id)).execute(conn).await?;
+    announce(conn, CHANGED).await
+}
+
+/// Removes at most `most` of the clients that made themselves known and were never used since before `unused`, or were last
+/// used before `idle`. One with a live grant stays, and so does one that somebody is being asked about, and one that was
+/// disabled: it would come back as new.
+///
+/// A client that is just being used is locked, and passed over; those that are found are locked until they are gone.
+pub async fn reap(
+    conn: &mut Connection,
+    unused: DateTime<Utc>,
+    idle: DateTime<Utc>,
+    now: DateTime<Utc>,
+    most: i64,
+) -> QueryResult<usize> {
+    let granted = grants::table
+        .filter(grants::client_id.eq(table::id).and(grants::ended_at.is_null()).and(grants::expires_at.gt(now)));
+    let asked = pending_requests::table
+        .filter(pending_requests::client_id.eq(table::id).and(pending_requests::expires_at.gt(now)));
+    let never_used = table::last_used_at.is_null().and(table::created_at.lt(unused));
+    let stale = never_used.or(table::last_used_at.lt(idle).assume_not_null());
+    let stale: Vec<String> = table::table
+        .filter(table::origin.ne(ClientOrigin::Administrator.name()).and(table::disabled_at.is_null()).and(stale))
+        .filter(diesel::dsl::not(diesel::dsl::exists(granted)).and(diesel::dsl::not(diesel::dsl::exists(asked))))
+        .order(table::created_at)
+        .limit(most)
+        .select(table::id)
+        .for_update()
+        .skip_locked()
+        .load(conn)
+        .await?;
+    let removed = diesel::delete(table::table.filter(table::id.eq_any(stale))).execute(conn).await?;
+    if removed > 0 {
+        announce(conn, CHANGED).await?;
+    }
+    Ok(removed)
+}
+
+/// True when it is still what it was, locked until the transaction is over: what it is given now is given to that client.
+pub async fn is_still(conn: &mut Connection, id: &str, metadata_hash: &[u8]) -> QueryResult<bool> {
+    let same = table::metadata_hash.eq(metadata_hash).and(table::disabled_at.is_null());
+    let found: Option<String> =
+        table::table.find(id).filter(same).select(table::id).for_no_key_update().first(conn).await.optional()?;
+    Ok(found.is_some())
+}
+
+/// Notes that it was used, at most once an hour. Never waits, as callers hold locks: whoever has the client locked is using
+/// or changing it.
 pub async fn touch(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> QueryResult<()> {
     let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - chrono::TimeDelta::hours(1)));
-    diesel::update(table::table.find(id).filter(stale)).set(table::last_used_at.eq(now)).execute(conn).await.map(drop)
+    let free: Option<String> = table::table
+        .find(id)
+        .filter(stale.assume_not_null())
+        .select(table::id)
+        .for_no_key_update()
+        .skip_locked()
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(free) = free else { return Ok(()) };
+    diesel::update(table::table.find(free)).set(table::last_used_at.eq(now)).execute(conn).await.map(drop)
 }
 
 #[cfg(test)]

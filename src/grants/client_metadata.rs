@@ -9,8 +9,14 @@
 //!   registration; one that looks like an attack refuses the whole.
 //! * A private-use redirect URI makes the client public, whatever it asked for, and a local one makes it native.
 //! * A deceptive name is shown cleaned, and `name_was_cleaned` says so; a longer one is refused.
+//! * What the operator does not allow ([`Policy`]) counts as unsupported.
 
+mod error;
+mod grant_types;
+mod options;
+mod policy;
 mod registration;
+mod statement;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,8 +24,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::client_name::{MAX_NAME, clean, is_deceptive};
-use crate::types::{ClientIdUrl, RedirectTarget, RedirectUri, RedirectUriError, Scope, Words, known_scopes};
+use crate::types::{ClientIdUrl, RedirectTarget, RedirectUri, Scope};
+pub use error::MetadataError;
+pub use grant_types::{DEVICE_CODE, JWT_BEARER};
+pub use policy::Policy;
 pub use registration::{ApplicationType, AuthMethod, Registration};
+pub use statement::SoftwareStatement;
 
 /// The largest metadata document (the draft's recommendation).
 pub const MAX_DOCUMENT: usize = 5 * 1024;
@@ -27,6 +37,8 @@ pub const MAX_DOCUMENT: usize = 5 * 1024;
 pub const MAX_REQUEST: usize = 32 * 1024;
 /// The most redirect URIs.
 pub const MAX_REDIRECT_URIS: usize = 20;
+/// The largest key set by value.
+pub const MAX_KEYS: usize = 16 * 1024;
 const MAX_CONTACTS: usize = 10;
 /// What a person sees of a client that does not name itself.
 const UNNAMED: &str = "Unnamed app";
@@ -51,86 +63,78 @@ pub struct ClientMetadata {
     software_id: Option<String>,
     software_version: Option<String>,
     jwks: Option<Value>,
-    client_secret: Option<IgnoredAny>,
+    jwks_uri: Option<String>,
+    token_endpoint_auth_signing_alg: Option<String>,
+    request_object_signing_alg: Option<String>,
+    id_token_signed_response_alg: Option<String>,
+    post_logout_redirect_uris: Option<Vec<String>>,
+    backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: Option<bool>,
+    dpop_bound_access_tokens: Option<bool>,
+    require_pushed_authorization_requests: Option<bool>,
+    default_max_age: Option<i32>,
+    require_auth_time: Option<bool>,
+    software_statement: Option<String>,
+    client_secret: Option<Value>,
     client_secret_expires_at: Option<IgnoredAny>,
+    client_id_issued_at: Option<IgnoredAny>,
+    registration_access_token: Option<IgnoredAny>,
+    registration_client_uri: Option<IgnoredAny>,
 }
 
-/// Why metadata is refused. The messages repeat nothing of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MetadataError {
-    /// Over [`MAX_DOCUMENT`] or [`MAX_REQUEST`].
-    #[error("the client metadata is too large")]
-    TooLarge,
-    /// Not a JSON object in UTF-8, a member of the wrong type, or a member twice.
-    #[error("the client metadata is not a JSON object with members of the expected types, each at most once")]
-    Malformed,
-    /// None, or none left.
-    #[error("redirect_uris must have at least one redirect URI")]
-    NoRedirectUri,
-    /// Over [`MAX_REDIRECT_URIS`].
-    #[error("redirect_uris must have at most 20 redirect URIs")]
-    TooManyRedirectUris,
-    /// A dangerous one, or the first of those of which none can be used.
-    #[error(transparent)]
-    RedirectUri(#[from] RedirectUriError),
-    /// Over [`MAX_NAME`].
-    #[error("client_name must be at most 128 characters long")]
-    NameTooLong,
-    /// Missing where it is required.
-    #[error("client_name is required")]
-    NoName,
-    /// Neither public nor a shared secret, or a shared secret in a public document.
-    #[error("token_endpoint_auth_method is not supported here")]
-    AuthMethod,
-    /// Nothing that we do.
-    #[error("grant_types must include authorization_code")]
-    GrantTypes,
-    /// Anything without `code`.
-    #[error("response_types must include code")]
-    ResponseTypes,
-    /// Not a scope.
-    #[error("scope is not a list of scope tokens")]
-    Scope,
-    /// A document that is about another client.
-    #[error("client_id in the document is not the URL of the document")]
-    ClientId,
-    /// A secret or a private key for all to read.
-    #[error("the client metadata contains a secret")]
-    Secret,
-}
-
-impl MetadataError {
-    /// The error code of a registration (RFC 7591 §3.2.2).
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoRedirectUri | Self::TooManyRedirectUris | Self::RedirectUri(_) => "invalid_redirect_uri",
-            Self::TooLarge
-            | Self::Malformed
-            | Self::NameTooLong
-            | Self::NoName
-            | Self::AuthMethod
-            | Self::GrantTypes
-            | Self::ResponseTypes
-            | Self::Scope
-            | Self::ClientId
-            | Self::Secret => "invalid_client_metadata",
-        }
-    }
+/// What a client wants to be from now on (RFC 7592 §2.2).
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// All of it: what is left out is no longer so.
+    pub registration: Registration,
+    /// Its secret, if it sent it along, which it may only do unchanged.
+    pub client_secret: Option<String>,
 }
 
 impl ClientMetadata {
-    /// Judges a registration request. A `client_id` or `client_secret` in it is ignored: both are ours to choose.
-    pub fn from_request(body: &[u8]) -> Result<Registration, MetadataError> {
-        let sent = Self::read(body, MAX_REQUEST)?;
-        let method = sent.token_endpoint_auth_method.as_deref();
-        let offered = |name| AuthMethod::named(name).filter(|method| *method != AuthMethod::PrivateKeyJwt);
-        let method = method.map(|name| offered(name).ok_or(MetadataError::AuthMethod)).transpose()?;
-        sent.judge(method)
+    /// Judges a registration request. A `client_id` or `client_secret` in it is ignored: both are ours to choose. What a
+    /// trusted software statement says comes before what the client says (RFC 7591 §2.3).
+    pub fn from_request(
+        body: &[u8],
+        statement: Option<&SoftwareStatement>,
+        policy: &Policy,
+    ) -> Result<Registration, MetadataError> {
+        Self::sent(body, statement)?.judge_request(policy)
+    }
+
+    /// Judges what the client `id` wants to be from now on (RFC 7592 §2.2).
+    pub fn from_update(
+        id: &str,
+        body: &[u8],
+        statement: Option<&SoftwareStatement>,
+        policy: &Policy,
+    ) -> Result<Update, MetadataError> {
+        let sent = Self::sent(body, statement)?;
+        if sent.client_id.as_deref() != Some(id) {
+            return Err(MetadataError::ClientId);
+        }
+        let ours = [
+            &sent.registration_access_token,
+            &sent.registration_client_uri,
+            &sent.client_id_issued_at,
+            &sent.client_secret_expires_at,
+        ];
+        if ours.iter().any(|member| member.is_some()) {
+            return Err(MetadataError::NotYours);
+        }
+        let client_secret = match &sent.client_secret {
+            None => None,
+            Some(Value::String(secret)) => Some(secret.clone()),
+            Some(_) => return Err(MetadataError::WrongSecret),
+        };
+        Ok(Update { registration: sent.judge_request(policy)?, client_secret })
     }
 
     /// Judges the document at `url`: it must be about that client, name it, and hold no secret.
-    pub fn from_document(url: &ClientIdUrl, body: &[u8]) -> Result<Registration, MetadataError> {
-        let sent = Self::read(body, MAX_DOCUMENT)?;
+    pub fn from_document(url: &ClientIdUrl, body: &[u8], policy: &Policy) -> Result<Registration, MetadataError> {
+        let mut sent = Self::read(body, MAX_DOCUMENT)?;
+        // The document itself is the proof of who speaks.
+        sent.software_statement = None;
         if sent.client_id.as_deref() != Some(url.as_str()) {
             return Err(MetadataError::ClientId);
         }
@@ -140,11 +144,28 @@ impl ClientMetadata {
         if clean(sent.client_name.as_deref().unwrap_or_default()).is_empty() {
             return Err(MetadataError::NoName);
         }
-        // Whatever everyone can read proves nothing, so the default of RFC 7591 does not apply.
+        // A secret that everyone can read proves nothing, so the default of RFC 7591 does not apply.
         match sent.token_endpoint_auth_method.as_deref() {
-            None | Some("none") => sent.judge(Some(AuthMethod::None)),
+            None | Some("none") => sent.judge(Some(AuthMethod::None), policy),
+            Some("private_key_jwt") => sent.judge(Some(AuthMethod::PrivateKeyJwt), policy),
             Some(_) => Err(MetadataError::AuthMethod),
         }
+    }
+
+    fn sent(body: &[u8], statement: Option<&SoftwareStatement>) -> Result<Self, MetadataError> {
+        let mut sent = Self::read(body, MAX_REQUEST)?;
+        // Only one that was verified is worth repeating.
+        sent.software_statement = None;
+        match statement {
+            Some(statement) => statement.overrule(body),
+            None => Ok(sent),
+        }
+    }
+
+    fn judge_request(self, policy: &Policy) -> Result<Registration, MetadataError> {
+        let method = self.token_endpoint_auth_method.as_deref();
+        let method = method.map(|name| AuthMethod::named(name).ok_or(MetadataError::AuthMethod)).transpose()?;
+        self.judge(method, policy)
     }
 
     fn read(body: &[u8], limit: usize) -> Result<Self, MetadataError> {
@@ -162,26 +183,34 @@ impl ClientMetadata {
         serde_json::from_slice(body).map_err(|_| MetadataError::Malformed)
     }
 
-    fn judge(self, asked_method: Option<AuthMethod>) -> Result<Registration, MetadataError> {
-        if self.jwks.as_ref().is_some_and(has_private_key) {
-            return Err(MetadataError::Secret);
+    fn judge(self, asked_method: Option<AuthMethod>, policy: &Policy) -> Result<Registration, MetadataError> {
+        let options = self.options(policy)?;
+        let grant_types = self.grant_types()?;
+        let redirect_uris = self.usable_redirect_uris(policy)?;
+        if redirect_uris.is_empty() && grant_types.has(grant_types::AUTHORIZATION_CODE) {
+            return Err(MetadataError::NoRedirectUri);
         }
-        let redirect_uris = self.usable_redirect_uris()?;
         let name = self.name()?;
         let application_type = self.application_type(&redirect_uris);
+        let auth_method = auth_method(asked_method, application_type, &redirect_uris);
+        if auth_method == AuthMethod::PrivateKeyJwt && !options.has_keys() {
+            return Err(MetadataError::NoKeys);
+        }
         Ok(Registration {
             name_was_cleaned: self.client_name.as_deref().is_some_and(is_deceptive),
             name,
-            grant_types: self.grant_types()?,
-            auth_method: auth_method(asked_method, application_type, &redirect_uris),
-            scope: self.scope()?,
+            grant_types,
+            auth_method,
+            scope: self.scope(&policy.ceiling)?,
+            ceiling: policy.ceiling.clone(),
             application_type,
-            metadata: self.shown(),
+            metadata: self.shown(auth_method)?,
             redirect_uris,
+            options,
         })
     }
 
-    fn usable_redirect_uris(&self) -> Result<Vec<RedirectUri>, MetadataError> {
+    fn usable_redirect_uris(&self, policy: &Policy) -> Result<Vec<RedirectUri>, MetadataError> {
         let sent = self.redirect_uris.as_deref().unwrap_or_default();
         if sent.len() > MAX_REDIRECT_URIS {
             return Err(MetadataError::TooManyRedirectUris);
@@ -191,12 +220,16 @@ impl ClientMetadata {
         for text in sent {
             match text.parse::<RedirectUri>() {
                 Ok(uri) if usable.contains(&uri) => {}
-                Ok(uri) => usable.push(uri),
+                Ok(uri) if policy.allows(&uri) => usable.push(uri),
+                Ok(_) => unsupported = unsupported.or(Some(MetadataError::ForeignRedirectUri)),
                 Err(why) if why.is_dangerous() => return Err(why.into()),
-                Err(why) => unsupported = unsupported.or(Some(why)),
+                Err(why) => unsupported = unsupported.or(Some(why.into())),
             }
         }
-        if usable.is_empty() { Err(unsupported.map_or(MetadataError::NoRedirectUri, Into::into)) } else { Ok(usable) }
+        match unsupported {
+            Some(why) if usable.is_empty() => Err(why),
+            _ => Ok(usable),
+        }
     }
 
     fn name(&self) -> Result<String, MetadataError> {
@@ -216,36 +249,15 @@ impl ClientMetadata {
         self.application_type.as_deref().and_then(ApplicationType::named).unwrap_or(ApplicationType::Web)
     }
 
-    /// Of the grants asked for those that we give. Whoever asks for none gets both, as a client without refresh tokens sends
-    /// its person back to sign in every hour.
-    fn grant_types(&self) -> Result<Words, MetadataError> {
-        let asked = self.grant_types.as_deref().unwrap_or_default();
-        let has = |name: &str| asked.is_empty() || asked.iter().any(|grant| grant == name);
-        match (has("authorization_code"), has("refresh_token")) {
-            // Refresh tokens come from codes only, so asking for them alone asks for both.
-            (_, true) => Ok(Words::from_iter(["authorization_code", "refresh_token"])),
-            (true, false) => Ok(Words::from_iter(["authorization_code"])),
-            (false, false) => Err(MetadataError::GrantTypes),
-        }
-        .and_then(|grants| self.check_response_types().map(|()| grants))
-    }
-
-    fn check_response_types(&self) -> Result<(), MetadataError> {
-        let asked = self.response_types.as_deref().unwrap_or_default();
-        let is_code = asked.is_empty() || asked.iter().any(|kind| kind == "code");
-        if is_code { Ok(()) } else { Err(MetadataError::ResponseTypes) }
-    }
-
     /// Of the scopes asked for those that a client may have that nobody vouches for; if that leaves none, all of those.
-    fn scope(&self) -> Result<Scope, MetadataError> {
+    fn scope(&self, ceiling: &Scope) -> Result<Scope, MetadataError> {
         let asked: Scope = self.scope.as_deref().unwrap_or_default().parse().map_err(|_| MetadataError::Scope)?;
-        let ceiling = Scope::of(&known_scopes::SELF_REGISTERED);
-        let given = asked.within(&ceiling);
-        Ok(if given.is_empty() { ceiling } else { given })
+        let given = asked.within(ceiling);
+        Ok(if given.is_empty() { ceiling.clone() } else { given })
     }
 
     /// What decides nothing. A part that cannot be shown safely is left out.
-    fn shown(&self) -> Value {
+    fn shown(&self, auth_method: AuthMethod) -> Result<Value, MetadataError> {
         let pages = [
             ("client_uri", &self.client_uri),
             ("logo_uri", &self.logo_uri),
@@ -259,7 +271,9 @@ impl ClientMetadata {
         let contacts: Vec<String> =
             self.contacts.iter().flatten().filter_map(|text| short_text(text)).take(MAX_CONTACTS).collect();
         let contacts = (!contacts.is_empty()).then(|| ("contacts", json!(contacts)));
-        pages.chain(software).chain(contacts).map(|(name, value)| (name.to_owned(), value)).collect()
+        let tolerated = self.tolerated(auth_method)?;
+        let all = pages.chain(software).chain(contacts).chain(tolerated);
+        Ok(all.map(|(name, value)| (name.to_owned(), value)).collect())
     }
 }
 
@@ -273,13 +287,6 @@ fn auth_method(asked: Option<AuthMethod>, kind: ApplicationType, redirect_uris: 
         ApplicationType::Native => AuthMethod::None,
         ApplicationType::Web => AuthMethod::SecretBasic,
     })
-}
-
-/// True when a JWK has a member of a private or symmetric key (RFC 7518 §6).
-fn has_private_key(jwks: &Value) -> bool {
-    const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let keys = jwks.get("keys").and_then(Value::as_array).into_iter().flatten();
-    keys.chain([jwks]).any(|key| PRIVATE.iter().any(|member| key.get(member).is_some()))
 }
 
 /// An https URI to link to, in its normal form.

@@ -59,3 +59,8 @@ pub async fn remember(conn: &mut Connection, consent: &Consent) -> QueryResult<(
 pub async fn forget(conn: &mut Connection, user: UserId, client: &str) -> QueryResult<usize> {
     diesel::delete(table::table.filter(table::user_id.eq(user).and(table::client_id.eq(client)))).execute(conn).await
 }
+
+/// Forgets what everybody answered about a client.
+pub async fn forget_all(conn: &mut Connection, client: &str) -> QueryResult<usize> {
+    diesel::delete(table::table.filter(table::client_id.eq(client))).execute(conn).await
+}

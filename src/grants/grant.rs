@@ -49,6 +49,8 @@ pub enum EndReason {
     Person,
     /// Its client handed it back: by revoking a refresh token (RFC 7009), or by the tool `disconnect_me`.
     Client,
+    /// Its client became another than the person was shown, or removed itself (RFC 7592).
+    ClientChanged,
     /// Its code was presented twice.
     CodeReplayed,
     /// One of its refresh tokens was presented after its grace.
@@ -61,6 +63,7 @@ impl EndReason {
         match self {
             Self::Person => "person",
             Self::Client => "client",
+            Self::ClientChanged => "client_changed",
             Self::CodeReplayed => "code_replayed",
             Self::RefreshReplayed => "refresh_replayed",
         }
@@ -121,6 +124,16 @@ pub async fn of_user(conn: &mut Connection, user: UserId, now: DateTime<Utc>) ->
 pub async fn of_user_to_client(conn: &mut Connection, user: UserId, client: &str) -> QueryResult<Vec<GrantId>> {
     table::table
         .filter(table::user_id.eq(user).and(table::client_id.eq(client)).and(table::ended_at.is_null()))
+        .select(table::id)
+        .load(conn)
+        .await
+}
+
+/// The grants to one client that have not ended; some may have expired.
+pub async fn of_client(conn: &mut Connection, client: &str) -> QueryResult<Vec<GrantId>> {
+    table::table
+        .filter(table::client_id.eq(client).and(table::ended_at.is_null()))
+        .order(table::id)
         .select(table::id)
         .load(conn)
         .await

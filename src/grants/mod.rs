@@ -1,7 +1,7 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod add_client;
 pub mod adopt;
@@ -13,11 +13,17 @@ pub mod client_name;
 pub mod client_names;
 pub mod consent;
 pub mod grant;
+pub mod initial_access_token;
+pub mod invite;
+pub mod known_clients;
 pub mod machine;
+pub mod manage;
 pub mod pending_request;
+pub mod reap;
 pub mod redeem;
 pub mod refresh_token;
 pub mod register;
+pub mod registration_token;
 pub mod revocation;
 pub mod revoke;
 pub mod rotate;
@@ -43,6 +49,8 @@ pub struct Terms<'a> {
     pub random: &'a Random,
     /// How long things live.
     pub lifetimes: &'a Lifetimes,
+    /// Hosts of client metadata documents that the operator trusts, besides the well-known ones.
+    pub trusted_hosts: &'a [String],
     /// Where the request came from, for the audit trail.
     pub origin: &'a Origin,
     /// The time of the request.

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use serde_json::json;
 
 use super::authorization_code::{self, AuthorizationCode};
-use super::client::Client;
+use super::client::{self, Client};
 use super::grant::{self, EndReason, Grant};
 use super::machine::{Redemption, Stop};
 use super::rotate;
@@ -88,6 +88,7 @@ pub async fn redeem(
         return Err(diesel::result::Error::RollbackTransaction);
     }
     grant::touch(conn, grant.id, terms.now).await?;
+    client::touch(conn, &client.id, terms.now).await?;
     let refresh = if client.refreshes() { Some(rotate::begin_family(conn, terms, &grant).await?) } else { None };
     let entry = Entry::new(Event::CodeRedeemed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;

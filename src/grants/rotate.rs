@@ -6,7 +6,7 @@
 
 use diesel::QueryResult;
 
-use super::client::Client;
+use super::client::{self, Client};
 use super::grant::{self, EndReason, Grant};
 use super::machine::{Refreshing, Stop};
 use super::refresh_token::{self, RefreshToken, State};
@@ -107,6 +107,7 @@ pub async fn rotate(
     refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
     store(conn, terms, &grant, &successor).await?;
     grant::touch(conn, grant.id, terms.now).await?;
+    client::touch(conn, &client.id, terms.now).await?;
     let entry = Entry::new(Event::Refreshed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;
     let scope = attempt.scope.cloned().unwrap_or_else(|| grant.scope.clone());

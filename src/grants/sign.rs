@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::grant::Grant;
 use super::signing_key::{self, StoredKey};
@@ -19,10 +21,13 @@ use crate::types::{Algorithm, GrantId, Scope, SubjectId, UserId, known_scopes};
 /// The keys of this installation as one node holds them; swapped whole when they change.
 pub struct Signing {
     keys: ArcSwap<KeySet>,
-    /// Held while keys are read: one reading after the other, and when the last one was.
-    reading: tokio::sync::Mutex<Option<DateTime<Utc>>>,
+    /// Held while keys are read: one reading after the other, and when the last one ended.
+    reading: tokio::sync::Mutex<Option<Instant>>,
     access_token_algorithm: Algorithm,
 }
+
+/// Whoever sends tokens with invented keys costs the database no more than this.
+const BETWEEN_READINGS: Duration = Duration::from_millis(100);
 
 /// One state of the keys.
 #[derive(Default)]
@@ -229,12 +234,12 @@ impl Signing {
     pub async fn reload(&self, db: &Db, roots: &RootKeys, now: DateTime<Utc>) -> Result<(), SigningError> {
         let mut last = self.reading.lock().await;
         self.read(db, roots, now).await?;
-        *last = Some(now);
+        *last = Some(Instant::now());
         Ok(())
     }
 
-    /// For a token that names a key we do not have: another node may have made one a moment ago. Reads the keys again, at
-    /// most ten times a second, and says whether the key is there now.
+    /// For a token that names a key we do not have: another node may have made one a moment ago. Reads the keys again and
+    /// says whether the key is there now; at most ten times a second, for everybody who waits together.
     pub async fn look_for_key_of(
         &self,
         token: &str,
@@ -246,10 +251,14 @@ impl Signing {
         if self.keys.load().verifying.has(&kid) {
             return Ok(false);
         }
+        let since = Instant::now();
         let mut last = self.reading.lock().await;
-        if last.is_none_or(|last| now - last >= TimeDelta::milliseconds(100)) {
+        if last.is_none_or(|last| last < since) {
+            if let Some(last) = *last {
+                tokio::time::sleep_until(last + BETWEEN_READINGS).await;
+            }
             self.read(db, roots, now).await?;
-            *last = Some(now);
+            *last = Some(Instant::now());
         }
         Ok(self.keys.load().verifying.has(&kid))
     }

@@ -126,19 +126,28 @@ impl From<IpAddr> for Network {
     }
 }
 
-/// How often clients may register themselves from one network: a room full of people who all connect at once is fine, a
-/// flood is not.
-pub struct RegistrationLimit(Budget<Network>);
+/// How often clients may register themselves, from one network and all together: a room full of people who all connect at
+/// once is fine, a flood is not.
+pub struct RegistrationLimit {
+    networks: Budget<Network>,
+    everybody: Budget<()>,
+}
 
 impl RegistrationLimit {
     /// Nobody has registered yet.
     pub fn new(clock: &Clock) -> Self {
-        Self(Budget::new(60, Duration::from_secs(10), clock))
+        Self {
+            networks: Budget::new(60, Duration::from_secs(10), clock),
+            // A flood from everywhere at once adds no more than a thousand rows, and then as many an hour.
+            everybody: Budget::new(1000, Duration::from_secs(4), clock),
+        }
     }
 
     /// Pays for one registration.
     pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
-        self.0.spend(&address.into())
+        let network = address.into();
+        self.networks.spend(&network)?;
+        self.everybody.spend(&()).inspect_err(|_| self.networks.refund(&network))
     }
 }
 
@@ -288,6 +297,21 @@ mod tests {
         assert_eq!(guesses.count(), 50);
         assert_eq!(fail(&limits, "2001:db8:1:3::1", "alice", false), None);
         assert_eq!(Network::from("::ffff:192.0.2.1".parse::<IpAddr>().unwrap()), Network("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn f1_a_flood_of_registrations_waits_by_network_and_as_a_whole() {
+        let clock = Clock::adjustable();
+        let limit = RegistrationLimit::new(&clock);
+        let register = |address: String| limit.spend(address.parse().unwrap());
+        let from_one = (0..200).filter(|n| register(format!("2001:db8:1:2::{n:x}")).is_ok()).count();
+        assert_eq!(from_one, 60, "an IPv6 /64 is one network");
+        let from_many = (0..2000).filter(|n| register(format!("2001:db8:2:{n:x}::1")).is_ok()).count();
+        assert_eq!(from_many, 940, "a thousand from everywhere");
+        let wait = register("198.51.100.1".to_owned()).unwrap_err();
+        assert!((1..=4).contains(&wait.seconds()), "{wait:?}");
+        clock.advance(TimeDelta::hours(1));
+        assert!(register("198.51.100.1".to_owned()).is_ok());
     }
 
     #[test]

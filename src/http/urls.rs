@@ -20,6 +20,8 @@ pub const AUTHORIZE: &str = "/oauth/authorize";
 pub const TOKEN: &str = "/oauth/token";
 /// RFC 7591 §3.
 pub const REGISTER: &str = "/oauth/clients/register";
+/// RFC 7592 §2.
+pub const CLIENT_CONFIGURATION: &str = "/oauth/clients/register/{client_id}";
 /// RFC 7009 §2.
 pub const REVOKE: &str = "/oauth/revoke";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.

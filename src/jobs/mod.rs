@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
+//! | [`reap`] | every hour, one node at a time | forgets clients that nobody uses |
 //! | [`rotate_keys`] | every ten minutes | lets one signing key follow another on schedule |
 
 pub mod changes;
 pub mod expire;
+pub mod reap;
 pub mod rotate_keys;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(changes::run(Arc::clone(app))),
         tokio::spawn(expire::run(Arc::clone(app))),
         tokio::spawn(rotate_keys::run(Arc::clone(app))),
+        tokio::spawn(reap::run(Arc::clone(app))),
     ])
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::token::GrantType;
 use crate::app::App;
+use crate::config::RegistrationMode;
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::sign::PersonClaims;
 use crate::http::urls;
@@ -19,10 +20,11 @@ struct Metadata {
     issuer: String,
     authorization_endpoint: String,
     token_endpoint: String,
-    registration_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     revocation_endpoint: String,
     jwks_uri: String,
-    scopes_supported: &'static [&'static str],
+    scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     grant_types_supported: [&'static str; GrantType::ALL.len()],
@@ -48,15 +50,16 @@ pub async fn get(app: Data<App>) -> HttpResponse {
 }
 
 fn metadata(app: &App) -> Metadata {
+    let registration = &app.config.registration;
     Metadata {
         issuer: app.issuer().to_owned(),
         authorization_endpoint: app.at(urls::AUTHORIZE),
         token_endpoint: app.at(urls::TOKEN),
-        registration_endpoint: app.at(urls::REGISTER),
+        registration_endpoint: (registration.mode != RegistrationMode::Off).then(|| app.at(urls::REGISTER)),
         revocation_endpoint: app.at(urls::REVOKE),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
-        scopes_supported: &known_scopes::SELF_REGISTERED,
+        scopes_supported: known_scopes::ALL.into_iter().filter(|token| registration.scope.has(token)).collect(),
         response_types_supported: ["code"],
         response_modes_supported: ["query"],
         grant_types_supported: GrantType::ALL.map(GrantType::name),

@@ -38,6 +38,19 @@ pub enum Error {
     InvalidRedirectUri(String),
     /// Metadata that may not be registered.
     InvalidClientMetadata(String),
+    /// A software statement that is not what it claims to be (RFC 7591 §3.2.2).
+    InvalidSoftwareStatement,
+    /// A software statement of somebody whose word does not count here (RFC 7591 §3.2.2).
+    UnapprovedSoftwareStatement,
+    /// Nobody may register by themselves.
+    RegistrationOff,
+    /// No token that lets somebody register, or manage a registration (RFC 6750 §3).
+    NeedsToken {
+        /// What is needed.
+        why: &'static str,
+        /// True when one came that is no good: then the challenge says so.
+        presented: bool,
+    },
     /// A body of more bytes than the URL takes.
     TooLarge,
     /// Too much at once.
@@ -61,6 +74,10 @@ impl Error {
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
             Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+            Self::InvalidSoftwareStatement => (StatusCode::BAD_REQUEST, "invalid_software_statement"),
+            Self::UnapprovedSoftwareStatement => (StatusCode::BAD_REQUEST, "unapproved_software_statement"),
+            Self::RegistrationOff => (StatusCode::FORBIDDEN, "access_denied"),
+            Self::NeedsToken { .. } => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
@@ -71,12 +88,18 @@ impl Error {
     fn description(&self) -> &str {
         match self {
             Self::InvalidRequest(why)
+            | Self::NeedsToken { why, .. }
             | Self::InvalidClient { why, .. }
             | Self::InvalidGrant(why)
             | Self::UnauthorizedClient(why)
             | Self::InvalidScope(why)
             | Self::InvalidTarget(why) => why,
             Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
+            Self::InvalidSoftwareStatement => {
+                "The software statement is malformed, expired, or not signed by its issuer"
+            }
+            Self::UnapprovedSoftwareStatement => "The issuer of the software statement is not trusted here",
+            Self::RegistrationOff => "Clients cannot register themselves here; an administrator has to",
             Self::UnsupportedGrantType => "Use authorization_code or refresh_token",
             Self::TooLarge => "The body is larger than this URL takes",
             Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
@@ -106,6 +129,14 @@ impl ResponseError for Error {
         match self {
             Self::InvalidClient { basic: true, .. } => {
                 response.insert_header((WWW_AUTHENTICATE, r#"Basic realm="portcullis", charset="UTF-8""#));
+            }
+            Self::NeedsToken { presented: false, .. } => {
+                response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="portcullis""#));
+            }
+            Self::NeedsToken { why, presented: true } => {
+                let challenge =
+                    format!(r#"Bearer realm="portcullis", error="invalid_token", error_description="{why}""#);
+                response.insert_header((WWW_AUTHENTICATE, challenge));
             }
             Self::TooMany(wait) => {
                 response.insert_header((RETRY_AFTER, wait.seconds()));

@@ -11,6 +11,9 @@
 //! | RFC 7009 | 2 revocation | `revoke.rs` | `tests/it/oauth/client_authentication.rs` |
 //! | RFC 7517 | 5 key set | `jwks.rs` | `tests/it/oauth/signing_keys.rs` |
 //! | RFC 7591 | 3 registration | `register.rs` | `tests/it/oauth/registration.rs` |
+//! | RFC 7591 | 2.3 software statements | `errands/software_statement.rs` | `tests/it/oauth/registration_policy.rs` |
+//! | RFC 7591 | 3 initial access tokens | `register.rs`, `grants/initial_access_token.rs` | `tests/it/oauth/registration_policy.rs` |
+//! | RFC 7592 | 2 client configuration | `client_configuration.rs` | `tests/it/oauth/client_configuration.rs` |
 //! | CIMD draft | client id is a URL | `errands/client_metadata.rs` | `tests/it/oauth/metadata_document.rs` |
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
@@ -18,6 +21,7 @@
 //! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
 
 pub mod authorize;
+pub mod client_configuration;
 mod client_request;
 pub mod discovery;
 mod error;

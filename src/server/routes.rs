@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, urls};
 use crate::mcp;
-use crate::oauth::{authorize, discovery, jwks, register, revoke, token};
+use crate::oauth::{authorize, client_configuration, discovery, jwks, register, revoke, token};
 use crate::types::PublicUrl;
 use crate::web as pages;
 
@@ -55,6 +55,10 @@ fn oauth(config: &mut ServiceConfig) {
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
         config.service(posted(path, register::LARGEST).wrap(anyone()).route(web::post().to(register::post)));
     }
+    let configuration = posted(urls::CLIENT_CONFIGURATION, register::LARGEST).wrap(anyone());
+    let configuration = configuration.route(read(client_configuration::get));
+    let configuration = configuration.route(web::put().to(client_configuration::put));
+    config.service(configuration.route(web::delete().to(client_configuration::delete)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
 }
 

@@ -69,4 +69,6 @@ ids! {
     PendingRequestId;
     /// A program that acts for itself.
     ServiceAccountId;
+    /// What lets somebody register clients.
+    InitialAccessTokenId;
 }

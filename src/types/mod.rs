@@ -12,7 +12,7 @@ mod words;
 
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
-pub use ids::{GrantId, GroupId, PendingRequestId, ServiceAccountId, SessionId, UserId};
+pub use ids::{GrantId, GroupId, InitialAccessTokenId, PendingRequestId, ServiceAccountId, SessionId, UserId};
 pub use numeric_date::NumericDate;
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use redirect_uri::{RedirectTarget, RedirectUri, RedirectUriError};

@@ -191,6 +191,8 @@ impl FromSql<Text, Pg> for Scope {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn scope(text: &str) -> Scope {
@@ -215,5 +217,47 @@ mod tests {
     #[test]
     fn a_scope_is_written_once_and_sorted() {
         assert_eq!(scope(" b a  b ").to_string(), "a b");
+    }
+
+    fn any_scope() -> impl Strategy<Value = Scope> {
+        proptest::sample::subsequence([&known::ALL[..], &["files", "x"]].concat(), 0..8)
+            .prop_map(|tokens| Scope::of(&tokens))
+    }
+
+    proptest! {
+        #[test]
+        fn covering_is_an_order(a in any_scope(), b in any_scope(), c in any_scope()) {
+            prop_assert!(a.covers(&a) && a.covers(&Scope::none()));
+            prop_assert!(!(a.covers(&b) && b.covers(&c)) || a.covers(&c));
+            prop_assert_eq!(a.covers(&b), b.expanded().tokens().all(|token| a.expanded().has(token)));
+        }
+
+        #[test]
+        fn a_ceiling_is_never_passed_and_takes_nothing_beneath_it(a in any_scope(), ceiling in any_scope()) {
+            let within = a.within(&ceiling);
+            prop_assert!(ceiling.covers(&within) && a.covers(&within));
+            prop_assert_eq!(within.within(&ceiling), within.clone());
+            prop_assert_eq!(ceiling.covers(&a), within == a);
+        }
+
+        #[test]
+        fn a_union_is_the_least_that_covers_both(a in any_scope(), b in any_scope(), c in any_scope()) {
+            let union = a.union(&b);
+            prop_assert!(union.covers(&a) && union.covers(&b));
+            prop_assert_eq!(c.covers(&union), c.covers(&a) && c.covers(&b));
+            prop_assert_eq!(union.clone(), b.union(&a));
+            prop_assert_eq!(union.union(&c), a.union(&b.union(&c)));
+        }
+
+        #[test]
+        fn expanding_changes_no_right(a in any_scope(), b in any_scope()) {
+            prop_assert_eq!(a.expanded().expanded(), a.expanded());
+            prop_assert_eq!(a.covers(&b), a.expanded().covers(&b));
+        }
+
+        #[test]
+        fn what_is_written_reads_as_itself(a in any_scope()) {
+            prop_assert_eq!(a.to_string().parse::<Scope>(), Ok(a));
+        }
     }
 }

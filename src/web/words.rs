@@ -3,8 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::grants::client::{Client, ClientOrigin};
+use crate::grants::known_clients;
 use crate::http::page::Foreign;
-use crate::types::{ClientIdUrl, known_scopes as known};
+use crate::types::known_scopes as known;
 
 /// A scope as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +54,10 @@ const UNKNOWN: &str = "Something that is not known here";
 /// How we know who a client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// It proved that it belongs to this host, by a document published there.
+    /// It proved that it belongs to this host, by a document published there, and we know whose host that is.
     Verified(String),
+    /// It proved that it belongs to this host, of which we know nothing.
+    Published(String),
     /// An administrator of this installation registered it.
     Administrator,
     /// It registered itself and could call itself anything.
@@ -62,20 +65,22 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// How we know this client.
-    pub fn of(client: &Client) -> Self {
-        let host = || ClientIdUrl::parse(&client.id, true).ok().map(|url| url.host().to_owned());
-        match client.origin {
-            ClientOrigin::Administrator => Self::Administrator,
-            ClientOrigin::MetadataDocument => host().map_or(Self::SelfDeclared, Self::Verified),
-            ClientOrigin::Registered => Self::SelfDeclared,
+    /// How we know this client. `trusted` are hosts that the operator trusts besides the well-known ones.
+    pub fn of(client: &Client, trusted: &[String]) -> Self {
+        let verified = known_clients::verified_host(client, trusted);
+        match (client.origin, verified, known_clients::host(client)) {
+            (ClientOrigin::Administrator, _, _) => Self::Administrator,
+            (_, Some(host), _) => Self::Verified(host),
+            (_, None, Some(host)) => Self::Published(host),
+            (_, None, None) => Self::SelfDeclared,
         }
     }
 
     /// The line underneath the client's name.
     pub fn words(&self) -> String {
         match self {
-            Self::Verified(host) => format!("Verified: {host}"),
+            Self::Verified(host) => format!("Verified: {host} publishes this app"),
+            Self::Published(host) => format!("Unverified: an app of {host}, which is not known here"),
             Self::Administrator => "Registered by your administrator".to_owned(),
             Self::SelfDeclared => "Not verified: it gave this name itself".to_owned(),
         }
@@ -86,7 +91,7 @@ impl Identity {
         match self {
             Self::Verified(_) => "verified",
             Self::Administrator => "known",
-            Self::SelfDeclared => "unverified",
+            Self::Published(_) | Self::SelfDeclared => "unverified",
         }
     }
 }

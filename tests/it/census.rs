@@ -54,13 +54,14 @@ const CENSUS: &[Entry] = &[
     ),
     (
         "clients",
-        Kept("a program may come back after years, and must be the client that it was"),
+        Kept("as long as anybody uses it: jobs/reap.rs forgets those that made themselves known and are not used"),
         &[
             (Secret, &["secret_hash"]),
             (Personal, &["created_from"]),
             (Plain, &["id", "origin", "name", "key_version", "token_endpoint_auth_method", "application_type"]),
             (Plain, &["redirect_uris", "grant_types", "scope", "metadata", "metadata_hash", "created_at"]),
             (Plain, &["last_used_at", "fetched_at", "fresh_until", "disabled_at", "jwks", "jwks_uri"]),
+            (Plain, &["requested_scope", "default_max_age"]),
             (Plain, &["post_logout_redirect_uris", "backchannel_logout_uri", "dpop_bound_access_tokens"]),
             (
                 Plain,
@@ -84,6 +85,14 @@ const CENSUS: &[Entry] = &[
     ),
     ("group_members", Kept("until the person leaves the group"), &[(Personal, &["user_id"]), (Plain, &["group_id"])]),
     ("groups", Kept("policies name them"), &[(Plain, &["id", "name", "description", "created_at"])]),
+    (
+        "initial_access_tokens",
+        Expires("initial_access_token::expire("),
+        &[
+            (Secret, &["token_hash"]),
+            (Plain, &["id", "label", "key_version", "created_at", "expires_at", "uses_left", "revoked_at"]),
+        ],
+    ),
     ("installation", Kept("one row"), &[(Secret, &["key_check"]), (Plain, &["id", "key_version", "created_at"])]),
     (
         "pending_requests",
@@ -100,6 +109,11 @@ const CENSUS: &[Entry] = &[
             (Secret, &["token_hash"]),
             (Plain, &["key_version", "grant_id", "client_id", "created_at", "expires_at", "first_used_at"]),
         ],
+    ),
+    (
+        "registration_tokens",
+        Kept("goes with its client"),
+        &[(Secret, &["token_hash"]), (Plain, &["client_id", "key_version", "created_at"])],
     ),
     ("revocations", Expires("revocation::expire("), &[(Plain, &["kind", "subject", "expires_at"])]),
     (

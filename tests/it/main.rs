@@ -11,6 +11,7 @@ mod census;
 mod cli;
 mod db;
 mod docs;
+mod fuzz;
 mod identity;
 mod mcp;
 mod oauth;

@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 use serde_json::Value;
 
 use crate::schema::clients as table;
-use crate::types::ServiceAccountId;
+use crate::types::{Scope, ServiceAccountId};
 
 /// What a client asks of us beyond a redirect, or an administrator asks of it. By default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -28,6 +28,10 @@ pub struct ClientOptions {
     pub dpop_bound_access_tokens: bool,
     /// True when its authorization requests must be pushed (RFC 9126 §6).
     pub require_pushed_authorization_requests: bool,
+    /// Seconds after which its people sign in again, unless it asks otherwise (OpenID Connect Registration §2).
+    pub default_max_age: Option<i32>,
+    /// What it asked for when it registered, if it did: its answers repeat that, and its ceiling is another.
+    pub requested_scope: Option<Scope>,
     /// How strictly it is held.
     pub profile: Profile,
     /// Seconds for which its access tokens are good, where that differs from everybody's.

@@ -15,6 +15,7 @@ use crate::grants::authorize::{self, Answer, Answered};
 use crate::grants::client::{self, Client};
 use crate::grants::client_name::imitates;
 use crate::grants::consent::{self, Consent};
+use crate::grants::known_clients;
 use crate::grants::pending_request::{self, PendingRequest};
 use crate::http::authorization_response::{self, Outcome};
 use crate::http::form::Fields;
@@ -134,7 +135,8 @@ fn asking(
     let public_url = &app.config.server.public_url;
     let site = Site::of(public_url);
     let asked = authorize::within_rights(&pending.request.scope, signed_in.person.is_admin);
-    let (identity, proven_host) = (Identity::of(client), proven_host(client));
+    let identity = Identity::of(client, &app.config.registration.trusted_hosts);
+    let proven_host = known_clients::host(client);
     ConsentPage {
         csrf: signed_in.csrf_token(&app.keys),
         request: pending.id.to_string(),
@@ -171,14 +173,6 @@ fn boxes(asked: &Scope, before: Option<&Consent>) -> Vec<ScopeBox> {
             each.is_new(is_new)
         })
         .collect()
-}
-
-/// The host that vouches for the client's name: that of its metadata document.
-fn proven_host(client: &Client) -> Option<String> {
-    match Identity::of(client) {
-        Identity::Verified(host) => Some(host),
-        Identity::Administrator | Identity::SelfDeclared => None,
-    }
 }
 
 /// Sign in as somebody else, and be asked the same again.

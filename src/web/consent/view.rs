@@ -160,7 +160,7 @@ pub(super) fn lasts(lifetimes: &Lifetimes, refreshes: bool) -> String {
 impl ConsentPage {
     /// True when somebody vouches for the name: only then does *Allow* look like the way on.
     pub fn is_known(&self) -> bool {
-        self.imitates.is_none() && self.identity != Identity::SelfDeclared
+        self.imitates.is_none() && matches!(self.identity, Identity::Verified(_) | Identity::Administrator)
     }
 
     /// The page in each of its states.

@@ -79,7 +79,7 @@ async fn list(app: &App, signed_in: &SignedIn, ended: Option<&str>) -> Result<Ap
             && let Some(client) = clients.iter().find(|client| client.id == grant.client_id)
         {
             let same: Vec<&Grant> = grants.iter().filter(|other| other.client_id == client.id).collect();
-            apps.push(row(&site, client, &same, now));
+            apps.push(row(app, &site, client, &same, now));
         }
     }
     let shell = Shell {
@@ -91,7 +91,7 @@ async fn list(app: &App, signed_in: &SignedIn, ended: Option<&str>) -> Result<Ap
 }
 
 /// One row for each client, whatever number of times it was allowed.
-fn row(site: &Site, client: &Client, grants: &[&Grant], now: DateTime<Utc>) -> AppRow {
+fn row(app: &App, site: &Site, client: &Client, grants: &[&Grant], now: DateTime<Utc>) -> AppRow {
     let scope = grants.iter().fold(Scope::none(), |all, grant| all.union(&grant.scope));
     let since = grants.iter().map(|grant| grant.created_at).min().unwrap_or(now);
     // A grant that never bought a token was last used when it was made, which is to say never.
@@ -99,7 +99,7 @@ fn row(site: &Site, client: &Client, grants: &[&Grant], now: DateTime<Utc>) -> A
     AppRow {
         id: client.id.clone(),
         client: Foreign::new(&client.name),
-        identity: Identity::of(client),
+        identity: Identity::of(client, &app.config.registration.trusted_hosts),
         server: Foreign::new("Portcullis"),
         server_host: site.host.clone(),
         scopes: known::ALL.into_iter().filter(|token| scope.has(token)).map(words::scope).collect(),

@@ -8,6 +8,7 @@ use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use serde_json::{Value, json};
 
 use crate::support::app::Node;
+use crate::support::client::public_keys;
 use crate::support::{Answer, TestApp};
 
 const DOCUMENTS: [&str; 3] = [urls::AUTHORIZATION_SERVER, urls::OPENID_CONFIGURATION, urls::PROTECTED_RESOURCE];
@@ -59,9 +60,10 @@ async fn the_documents_agree_with_what_the_endpoints_do() {
         let answer = app.get(&client.ask().with("scope", scope).url()).await;
         assert_eq!(answer.callback_parameter("error"), None, "{scope}");
     }
-    let methods = set(&server["token_endpoint_auth_methods_supported"]);
-    for method in methods.into_iter().filter(|method| *method != "private_key_jwt") {
-        let says = json!({ "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": method });
+    for method in set(&server["token_endpoint_auth_methods_supported"]) {
+        let says = json!({
+            "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": method, "jwks": public_keys("1"),
+        });
         app.post_json(urls::REGISTER, &says).await.assert(201);
     }
 }

@@ -4,12 +4,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use portcullis::audit::Origin;
+use portcullis::crypto::statement::Header;
+use portcullis::errands::key_set;
+use portcullis::grants::adopt;
 use portcullis::grants::client::{self, ClientOrigin};
+use portcullis::grants::client_metadata::{AuthMethod, ClientMetadata, Policy};
 use portcullis::http::urls;
+use portcullis::net::Purpose;
+use portcullis::types::ClientIdUrl;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::client::{CALLBACK, Client};
+use crate::support::client::{CALLBACK, Client, public_keys};
 use crate::support::documents::{Documents, authority, canary, document, serve_by_tls};
 use crate::support::{Browser, TestApp};
 
@@ -159,6 +166,9 @@ async fn g3_a_document_that_breaks_a_rule_makes_no_client() {
         json(json!({ "jwks": { "keys": [{ "kty": "EC", "d": "x" }] } })),
         json(json!({ "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } })),
         json(json!({ "client_uri": format!("https://app.example/{}", "x".repeat(6000)) })),
+        json(json!({ "token_endpoint_auth_method": "private_key_jwt" })),
+        json(json!({ "jwks": public_keys("1"), "jwks_uri": "https://app.example/keys" })),
+        json(json!({ "jwks_uri": "http://app.example/keys" })),
         raw(good.clone(), "text/html"),
         raw(good.clone(), "text/plain"),
         raw([&good[..], b"x"].concat(), "application/json"),
@@ -295,4 +305,104 @@ async fn g7_a_document_takes_over_no_other_client() {
     let registered = app.post_json(urls::REGISTER, &named).await.assert(201).json();
     assert_ne!(registered["client_id"], id);
     assert_eq!(document(&id)["client_id"], id);
+}
+
+/// Keys at a stranger's URL are fetched under the rules of their document.
+#[tokio::test]
+async fn g2_f6_no_keys_of_a_stranger_are_fetched_from_inside() {
+    let app = TestApp::start().await;
+    let (port, knocks) = canary();
+    // {"alg":"ES256"}
+    let header = Header::of("eyJhbGciOiJFUzI1NiJ9.e30.").unwrap();
+    for host in ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "169.254.169.254"] {
+        for scheme in ["https", "http"] {
+            let url = format!("{scheme}://{host}:{port}/keys");
+            let keys = key_set::fetch(app.app(), Purpose::ClientDocument, &url, &header).await;
+            assert!(keys.is_err(), "{url}");
+        }
+    }
+    assert_eq!(knocks.load(Ordering::SeqCst), 0, "somebody was disturbed");
+}
+
+/// Whoever holds other keys may be somebody else.
+#[tokio::test]
+async fn g5_a_client_that_signs_is_known_by_its_keys_and_asked_about_when_they_change() {
+    let (app, ada) = on_loopback().await;
+    let documents = Documents::start().await;
+    let signing = |kid: &str| {
+        let mut document = documents.usual();
+        document["token_endpoint_auth_method"] = json!("private_key_jwt");
+        document["jwks"] = public_keys(kid);
+        document
+    };
+    documents.publish(signing("1")).await;
+    let client = Client::known(&app, &documents.client_id(), CALLBACK);
+    let page = ada.consider(&client.ask().url()).await;
+    let first = known(&app, &client.id).await.unwrap();
+    assert_eq!((first.auth_method, first.options.jwks), (AuthMethod::PrivateKeyJwt, Some(public_keys("1"))));
+    documents.publish(signing("2")).await;
+    app.clock().advance(TimeDelta::hours(25));
+    assert!(ada.consider(&client.ask().url()).await.offers("Allow"));
+    let second = known(&app, &client.id).await.unwrap();
+    assert_eq!(second.options.jwks, Some(public_keys("2")));
+    assert_ne!(first.metadata_hash, second.metadata_hash);
+    assert!(ada.submit(&page.form("Allow")).await.callback_parameter("code").is_none());
+    documents.publish(documents.usual()).await;
+    app.clock().advance(TimeDelta::hours(25));
+    ada.consider(&client.ask().url()).await;
+    let third = known(&app, &client.id).await.unwrap();
+    assert_eq!((third.auth_method, third.options.jwks), (AuthMethod::None, None), "nothing of what it said is left");
+}
+
+/// The host is proven; whose host it is, only a list says.
+#[tokio::test]
+async fn a_host_is_shown_as_verified_only_when_it_is_known() {
+    let documents = Documents::start().await;
+    for (trusted, words) in [
+        (vec![], "Unverified: an app of 127.0.0.1"),
+        (vec!["127.0.0.1".to_owned()], "Verified: 127.0.0.1 publishes this app"),
+    ] {
+        let app = TestApp::configured(|config| {
+            config.outbound.allow_loopback_clients = true;
+            config.registration.trusted_hosts = trusted;
+        })
+        .await;
+        let ada = app.person("ada").await;
+        ada.sign_in().await;
+        let client = Client::known(&app, &documents.client_id(), CALLBACK);
+        let page = ada.consider(&client.ask().url()).await.words();
+        assert!(page.contains(words), "{page}");
+        client.connect(&ada).await;
+        let again = ada.visit(&client.ask().url()).await;
+        assert!(again.offers("Allow"), "any program on this computer could be asking");
+    }
+}
+
+/// RFC 6749 §10.2: an answer is remembered only where it goes back to the host that asked.
+#[tokio::test]
+async fn j1_a_known_host_is_asked_about_once_and_a_program_on_this_computer_each_time() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let url = ClientIdUrl::parse("https://claude.ai/oauth/client.json", false).unwrap();
+    let own = "https://claude.ai/api/mcp/auth_callback";
+    let publish = async |name: &str| {
+        let document = json!({ "client_id": url.as_str(), "client_name": name, "redirect_uris": [own, CALLBACK] });
+        let said = ClientMetadata::from_document(&url, document.to_string().as_bytes(), &Policy::default()).unwrap();
+        let now = app.clock().now();
+        let until = now + TimeDelta::hours(1);
+        app.write(async |conn| adopt::adopt(conn, &url, &said, until, &Origin::default(), now).await).await.unwrap();
+    };
+    publish("Claude").await;
+    let client = Client::known(&app, url.as_str(), own);
+    let page = ada.consider(&client.ask().url()).await;
+    assert!(page.words().contains("Verified: claude.ai publishes this app") && page.offers("Allow"));
+    client.connect(&ada).await;
+    assert!(ada.visit(&client.ask().url()).await.callback_parameter("code").is_some(), "not asked again");
+    let local = Client::known(&app, url.as_str(), CALLBACK);
+    for _ in 0..2 {
+        let page = ada.visit(&local.ask().url()).await;
+        ada.submit(&page.form("Allow")).await.assert(303);
+    }
+    publish("Claude, renamed").await;
+    assert!(ada.visit(&client.ask().url()).await.offers("Allow"), "asked again when it changed");
 }

@@ -3,6 +3,7 @@
 //! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
 
 mod client_authentication;
+mod client_configuration;
 mod code;
 mod discovery;
 mod forged;
@@ -10,9 +11,11 @@ mod hostile;
 mod journey;
 mod metadata_document;
 mod nodes;
+mod reaping;
 mod redirect_uri;
 mod refresh;
 mod registration;
+mod registration_policy;
 mod resource;
 mod rust_libraries;
 mod signing_keys;

@@ -1,11 +1,17 @@
 //! Several nodes, and bad days: what one node ends is ended everywhere, and a node that cannot know does not guess.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use portcullis::audit::Origin;
+use portcullis::grants::rotate_keys::{Old, rotate_now};
 use portcullis::http::urls;
+use portcullis::types::Algorithm;
 
 use crate::support::TestApp;
 use crate::support::app::Node;
+use crate::support::client::jwt;
 
 /// Waits until the token is dead there, and fails after two seconds (`decisions` 3).
 async fn dies(node: &Node, token: &str) {
@@ -99,4 +105,42 @@ async fn without_a_database_everybody_is_told_to_come_back() {
     app.call_mcp(&tokens.access).await.assert(200);
     client.redeem(&won).await;
     client.refresh(&tokens.refresh).await.tokens();
+}
+
+/// Nobody is refused for a new key, on whichever node it was made and presented.
+#[tokio::test]
+async fn keys_are_replaced_under_load_and_nobody_notices() {
+    let app = TestApp::start().await;
+    let second = app.second_node().await;
+    let ada = app.person("ada").await;
+    let client = app.client().await;
+    let (rounds, is_over) = ([AtomicUsize::new(0), AtomicUsize::new(0)], AtomicBool::new(false));
+    let work = async |which: usize, first: &Node, then: &Node| {
+        let mut tokens = client.at(first).connect(&ada.at(first)).await;
+        let mut kids = BTreeSet::new();
+        while !is_over.load(Ordering::SeqCst) {
+            kids.insert(jwt(&tokens.access).0["kid"].to_string());
+            for node in [then, first] {
+                node.call_mcp(&tokens.access).await.assert(200);
+            }
+            tokens = client.at(then).refresh(&tokens.refresh).await.tokens();
+            rounds[which].fetch_add(1, Ordering::SeqCst);
+        }
+        kids.len()
+    };
+    let rotate = async || {
+        let (node, origin) = (app.app(), Origin::operator());
+        for _ in 0..4 {
+            // Both are at work, before and after.
+            let before = [0, 1].map(|which: usize| rounds[which].load(Ordering::SeqCst));
+            while (0..2).any(|which| rounds[which].load(Ordering::SeqCst) == before[which]) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let (now, lifetimes) = (app.clock().now(), &node.config.lifetimes);
+            rotate_now(app.db(), &node.keys, Algorithm::Es256, Old::Trusted, lifetimes, &origin, now).await.unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+    };
+    let (one, two, ()) = tokio::join!(work(0, &app, &second), work(1, &second, &app), rotate());
+    assert!(one > 1 && two > 1, "the keys changed meanwhile: {one}, {two}");
 }

@@ -241,3 +241,9 @@ pub fn jwt(token: &str) -> (Value, Value) {
     };
     (part(0), part(1))
 }
+
+/// The public keys of some client (RFC 7517 appendix A.1).
+pub fn public_keys(kid: &str) -> Value {
+    let point = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+    json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "x": point.0, "y": point.1 }] })
+}

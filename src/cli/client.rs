@@ -10,7 +10,6 @@ use super::installation::{self, Installation, Role};
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
-use crate::grants::Terms;
 use crate::grants::add_client::{self, Added, Plan, add_client};
 use crate::grants::client::{self, Client, ClientOptions, ClientOrigin, Profile, Uris};
 use crate::grants::client_metadata::AuthMethod;
@@ -100,8 +99,8 @@ impl Add {
             open.prepare().await?;
             let service_account = self.service_account(&open).await?;
             let plan = self.plan(jwks, service_account);
-            let (keys, random, lifetimes) = (&*open.keys, &open.random, &open.config.lifetimes);
-            let terms = Terms { keys, random, lifetimes, origin: &Origin::operator(), now: open.clock.now() };
+            let origin = Origin::operator();
+            let terms = open.terms(&origin);
             let added = open.db.write(async |conn| add_client(conn, &terms, plan.clone()).await).await;
             match added.map_err(Failure::refused)? {
                 Added::Client { id, secret } => {

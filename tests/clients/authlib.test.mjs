@@ -71,26 +71,18 @@ describe('Authlib', () => {
     assert.deepEqual(await party.ask('introspect', { token: token.access_token }), { active: false });
   });
 
-  it('acts for itself (client credentials) by each method', async (t) => {
-    const machine = await addMachine(server, 'authlib-robot');
-    const key = await clientKey(server);
-    const byKey = await addClient(
-      server,
-      'Robot with a key',
-      ...['--grant', 'client_credentials', '--service-account', 'authlib-robot', '--jwks', key.file],
-    );
-    for (const settings of [
-      { client_id: machine.id, client_secret: machine.secret, method: 'client_secret_basic' },
-      { client_id: machine.id, client_secret: machine.secret, method: 'client_secret_post' },
-      { client_id: byKey.client_id, key: await privateJwk(key), method: 'private_key_jwt' },
-    ]) {
-      const party = await Party.start(t, server, { ...settings, scope: 'mcp:read' });
+  for (const method of ['client_secret_basic', 'client_secret_post', 'private_key_jwt']) {
+    it(`acts for itself (client credentials) by ${method}`, async (t) => {
+      const key = method === 'private_key_jwt' ? await clientKey(server) : undefined;
+      const { id, secret } = await addMachine(server, `robot-${method}`, method, key);
+      const settings = { client_id: id, client_secret: secret, method, scope: 'mcp:read' };
+      const party = await Party.start(t, server, { ...settings, ...(key ? { key: await privateJwk(key) } : {}) });
       const { token } = party.note(await party.ask('token', { grant: 'client_credentials', resource: server.mcp }));
       assert.equal(token.refresh_token, undefined, 'RFC 6749 §4.4.3');
       const called = await party.ask('call', { url: server.mcp });
       assert.equal(called.status, 200, called.body);
-    }
-  });
+    });
+  }
 
   it('connects a device (RFC 8628)', async (t) => {
     const metadata = { grant_types: [DEVICE_CODE, 'refresh_token'], redirect_uris: [], response_types: [], token_endpoint_auth_method: 'none' };

@@ -172,26 +172,21 @@ describe('oauth4webapi', () => {
     await assertTools(await callMcp(server, tokens.access_token));
   });
 
-  it('acts for itself (client credentials) by each method', async () => {
-    const machine = await addMachine(server, 'oauth4webapi-robot');
-    const key = await clientKey(server, 'Ed25519');
-    const byKey = await addClient(
-      server,
-      'Robot with a key',
-      ...['--grant', 'client_credentials', '--service-account', 'oauth4webapi-robot', '--jwks', key.file],
-    );
-    for (const [id, authentication] of [
-      [machine.id, oauth.ClientSecretBasic(machine.secret)],
-      [machine.id, oauth.ClientSecretPost(machine.secret)],
-      [byKey.client_id, oauth.PrivateKeyJwt(key.forLibrary)],
-    ]) {
-      const app = await App.known(server, { client_id: id }, authentication);
+  for (const [method, authentication] of [
+    ['client_secret_basic', ({ secret }) => oauth.ClientSecretBasic(secret)],
+    ['client_secret_post', ({ secret }) => oauth.ClientSecretPost(secret)],
+    ['private_key_jwt', (_, key) => oauth.PrivateKeyJwt(key.forLibrary)],
+  ]) {
+    it(`acts for itself (client credentials) by ${method}`, async () => {
+      const key = method === 'private_key_jwt' ? await clientKey(server, 'Ed25519') : undefined;
+      const machine = await addMachine(server, `robot-${method}`, method, key);
+      const app = await App.known(server, { client_id: machine.id }, authentication(machine, key));
       const parameters = { resource: server.mcp, scope: 'mcp:read' };
-      const answer = await oauth.clientCredentialsGrantRequest(app.as, app.client, authentication, parameters, http);
+      const answer = await oauth.clientCredentialsGrantRequest(app.as, app.client, app.authentication, parameters, http);
       const tokens = app.note(await oauth.processClientCredentialsResponse(app.as, app.client, answer));
       await assertTools(await callMcp(server, tokens.access_token));
-    }
-  });
+    });
+  }
 
   it('exchanges its token for a narrower one (RFC 8693)', async () => {
     const added = await addClient(

@@ -218,27 +218,22 @@ describe('openid-client', () => {
     await assert.rejects(client.pollDeviceAuthorizationGrant(config, started), { error: 'access_denied' });
   });
 
-  it('acts for itself (client credentials) by each method', async () => {
-    const machine = await addMachine(server, 'openid-client-robot');
-    const key = await clientKey(server, 'Ed25519');
-    const byKey = await addClient(
-      server,
-      'Robot with a key',
-      ...['--grant', 'client_credentials', '--service-account', 'openid-client-robot', '--jwks', key.file],
-    );
-    for (const [id, authentication] of [
-      [machine.id, client.ClientSecretBasic(machine.secret)],
-      [machine.id, client.ClientSecretPost(machine.secret)],
-      [byKey.client_id, client.PrivateKeyJwt(key.forLibrary)],
-    ]) {
-      const config = await known(server, id, authentication);
+  for (const [method, authentication] of [
+    ['client_secret_basic', ({ secret }) => client.ClientSecretBasic(secret)],
+    ['client_secret_post', ({ secret }) => client.ClientSecretPost(secret)],
+    ['private_key_jwt', (_, key) => client.PrivateKeyJwt(key.forLibrary)],
+  ]) {
+    it(`acts for itself (client credentials) by ${method}`, async () => {
+      const key = method === 'private_key_jwt' ? await clientKey(server, 'Ed25519') : undefined;
+      const machine = await addMachine(server, `robot-${method}`, method, key);
+      const config = await known(server, machine.id, authentication(machine, key));
       const tokens = await client.clientCredentialsGrant(config, { resource: server.mcp, scope: 'mcp:read' });
       note(server, tokens);
       assert.equal(tokens.refresh_token, undefined, 'RFC 6749 §4.4.3');
-      assert.equal(claims(tokens.access_token).client_id, id);
+      assert.equal(claims(tokens.access_token).client_id, machine.id);
       await assertTools(await callMcp(server, tokens.access_token));
-    }
-  });
+    });
+  }
 
   it('exchanges its token for a narrower one (RFC 8693)', async () => {
     const added = await addClient(

@@ -14,14 +14,16 @@ export const SIGNED_OUT = 'https://app.example/signed-out';
 export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-/** A program that acts for itself (M2M), as an operator makes one. */
-export async function addMachine(server, name, { groups, admin } = {}) {
-  const more = [...(groups ? ['--groups', groups] : []), ...(admin ? ['--admin'] : [])];
-  const said = await server.cli('user-create-m2m', '--name', name, '--description', 'A test', ...more);
-  const value = (label) => said.match(new RegExp(`^${label}: *(\\S+)`, 'm'))?.[1];
+/** A program that acts for itself (M2M), as an operator makes one that proves itself in this way; `key` for `private_key_jwt`. */
+export async function addMachine(server, name, method, key) {
+  const proof = key ? ['--jwks-file', key.file] : ['--auth-method', method];
+  await server.cli('group-create', `${name}-group`);
+  const said = await server.cli('user-create-m2m', '--name', name, '--groups', `${name}-group`, '--description', 'A test', ...proof);
+  const value = (label) => said.match(new RegExp(`^${label}: (\\S+)$`, 'm'))?.[1];
   const machine = { id: value('Client ID'), secret: value('Client Secret') };
-  assert.ok(machine.id && machine.secret, said);
+  assert.ok(machine.id && (key || machine.secret), said);
   server.handedOut(machine.secret);
   return machine;
 }
@@ -74,4 +76,12 @@ export async function assertTools(answer) {
   const body = await answer.text();
   assert.equal(answer.status, 200, body);
   assert.match(body, /"debug_auth_context"/);
+}
+
+/** A statement signed with an ES256 key. */
+export async function sign(key, typ, claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part({ alg: 'ES256', typ, kid: key.kid })}.${part(claims)}`;
+  const signature = await webcrypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key.privateKey, Buffer.from(input));
+  return `${input}.${Buffer.from(signature).toString('base64url')}`;
 }

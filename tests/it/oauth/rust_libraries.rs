@@ -17,9 +17,9 @@ use openidconnect::core::{
 };
 use openidconnect::registration::{EmptyAdditionalClientMetadata, EmptyAdditionalClientRegistrationResponse};
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl, EmptyAdditionalClaims,
-    IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RevocationUrl, Scope,
-    TokenResponse, TokenUrl, UserInfoClaims,
+    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
+    EmptyAdditionalClaims, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RevocationUrl, Scope, TokenResponse, TokenUrl, UserInfoClaims,
 };
 use portcullis::audit::Origin;
 use portcullis::grants::add_client::{Added, Plan, add_client};
@@ -145,7 +145,13 @@ async fn openidconnect_registers_signs_its_user_in_refreshes_and_revokes_by_each
 }
 
 /// The way of a program that knows nothing of OpenID Connect, with `oauth2`.
-async fn connect(app: &TestApp, person: &Browser, id: ClientId, secret: ClientSecret, scope: &str) -> BasicTokenResponse {
+async fn connect(
+    app: &TestApp,
+    person: &Browser,
+    id: ClientId,
+    secret: ClientSecret,
+    scope: &str,
+) -> BasicTokenResponse {
     let client = BasicClient::new(id)
         .set_client_secret(secret)
         .set_auth_uri(oauth2::AuthUrl::new(app.at(urls::AUTHORIZE)).unwrap())
@@ -268,7 +274,8 @@ async fn oauth2_acts_for_itself_with_client_credentials() {
         .set_token_uri(TokenUrl::new(app.at(urls::TOKEN)).unwrap());
     for auth_type in [AuthType::BasicAuth, AuthType::RequestBody] {
         let client = client.clone().set_auth_type(auth_type);
-        let tokens = client.exchange_client_credentials().add_scopes(scopes("mcp:read")).request_async(&wire()).await.unwrap();
+        let tokens =
+            client.exchange_client_credentials().add_scopes(scopes("mcp:read")).request_async(&wire()).await.unwrap();
         assert!(tokens.refresh_token().is_none(), "RFC 6749 §4.4.3");
         app.call_mcp(tokens.access_token().secret()).await.assert(200);
     }

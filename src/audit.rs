@@ -21,6 +21,14 @@ pub enum Event {
     PersonDisabled,
     /// A person may do things again.
     PersonEnabled,
+    /// A group was made.
+    GroupAdded,
+    /// A program can act for itself from now on.
+    AccountAdded,
+    /// Its secret was replaced.
+    AccountSecretRotated,
+    /// It cannot act any more.
+    AccountRemoved,
     /// A one-time set-up link was made.
     SetUpLinkMade,
     /// A person chose a password.
@@ -50,6 +58,8 @@ pub enum Event {
     RegistrationTokenMade,
     /// An initial access token was withdrawn.
     RegistrationTokenRevoked,
+    /// Somebody used a client's name without proving to be that client.
+    ClientRefused,
     /// A person allowed a client.
     ConsentGiven,
     /// A person refused a client.
@@ -64,6 +74,10 @@ pub enum Event {
     Refreshed,
     /// A refresh token was presented after its grace; its grant was ended.
     RefreshReplayed,
+    /// A program got a token in its own name.
+    ClientCredentialsUsed,
+    /// A program may not act in its own name, or not as it asked to.
+    ClientCredentialsRefused,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -81,6 +95,10 @@ impl Event {
             Self::PersonAdded => "person.added",
             Self::PersonDisabled => "person.disabled",
             Self::PersonEnabled => "person.enabled",
+            Self::GroupAdded => "group.added",
+            Self::AccountAdded => "m2m_account.added",
+            Self::AccountSecretRotated => "m2m_account.secret_rotated",
+            Self::AccountRemoved => "m2m_account.removed",
             Self::SetUpLinkMade => "person.set_up_link_made",
             Self::PasswordSet => "person.password_set",
             Self::SignedIn => "session.signed_in",
@@ -95,6 +113,7 @@ impl Event {
             Self::RegistrationRefused => "client.registration_refused",
             Self::RegistrationTokenMade => "registration_token.made",
             Self::RegistrationTokenRevoked => "registration_token.revoked",
+            Self::ClientRefused => "client.refused",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
             Self::CodeRedeemed => "code.redeemed",
@@ -102,6 +121,8 @@ impl Event {
             Self::CodeReplayed => "code.replayed",
             Self::Refreshed => "refresh.used",
             Self::RefreshReplayed => "refresh.replayed",
+            Self::ClientCredentialsUsed => "client_credentials.used",
+            Self::ClientCredentialsRefused => "client_credentials.refused",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",

@@ -14,6 +14,7 @@
 //! | [`cli`] | the operator; starts [`server`], which alone knows every face |
 //! | [`oauth`] | OAuth clients: one file per endpoint, and an index by specification |
 //! | [`mcp`] | MCP clients: the guarded endpoint and its tools |
+//! | [`api`] | programs that manage us: one file per resource |
 //! | [`web`] | people with a browser: one file per page |
 //! | [`jobs`] | the clock |
 //! | [`http`] | what the faces share: URLs, callers, forms, pages, limits, refusals |
@@ -49,6 +50,7 @@ pub mod errands;
 pub mod http;
 
 // Faces: each speaks to one kind of someone.
+pub mod api;
 pub mod jobs;
 pub mod mcp;
 pub mod oauth;

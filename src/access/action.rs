@@ -24,6 +24,8 @@ pub enum Action<'a> {
         /// Its name.
         server: &'a str,
     },
+    /// See how this gate is set up: servers, people, clients, keys, but no secrets.
+    SeeSetup,
 }
 
 impl Action<'_> {
@@ -32,6 +34,7 @@ impl Action<'_> {
         match self {
             Self::Enter | Self::SeeTool { .. } | Self::SeeServer { .. } => known::MCP_READ,
             Self::CallTool { class, .. } => class.scope(),
+            Self::SeeSetup => known::MGMT_READ,
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::db::{self, Db};
 use crate::grants::client;
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
-use crate::identity::{service_account, user};
-use crate::types::{Scope, SubjectId};
+use crate::identity::{ServiceAccount, service_account, user};
+use crate::types::{Scope, ServiceAccountId, SubjectId};
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
 pub struct Access {
@@ -106,6 +106,19 @@ impl Access {
     ) -> Result<Option<Subject>, db::Error> {
         let read = async || subject(db, id).await;
         if hears_changes { self.subjects.get(&id, read).await } else { read().await }
+    }
+
+    /// Current facts of a service account: from memory where that can be trusted.
+    pub async fn service_account(
+        &self,
+        db: &Db,
+        id: ServiceAccountId,
+        hears_changes: bool,
+    ) -> Result<Option<Arc<ServiceAccount>>, db::Error> {
+        Ok(match self.subject(db, SubjectId::Service(id), hears_changes).await? {
+            Some(Subject::Service(account)) => Some(account),
+            Some(Subject::Person(_)) | None => None,
+        })
     }
 
     /// The ceiling of a client, unless it is disabled or gone: from memory where that can be trusted.

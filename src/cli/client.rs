@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::installation::{self, Installation, Role};
+use super::installation::{self, Role};
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
 use crate::grants::add_client::{self, Added, Plan, add_client};
 use crate::grants::client::{self, Client, ClientOptions, ClientOrigin, Profile, Uris};
 use crate::grants::client_metadata::AuthMethod;
-use crate::identity::service_account;
 use crate::oauth::token::GrantType;
-use crate::types::{RedirectUri, Scope, ServiceAccountId, Words, known_scopes};
+use crate::types::{RedirectUri, Scope, Words, known_scopes};
 
 /// What the client is. What is not said is as a client that registers itself would have it.
 #[derive(Debug, Args)]
@@ -26,7 +25,7 @@ pub struct Add {
     /// Where answers may go; may be given several times
     #[arg(long = "redirect-uri", value_name = "URI", value_parser = str::parse::<RedirectUri>)]
     redirect_uris: Vec<RedirectUri>,
-    /// What it may do at the token endpoint, such as authorization_code, client_credentials or device_code; may be given
+    /// What it may do at the token endpoint, such as authorization_code or device_code; may be given
     /// several times. Without it: authorization_code and refresh_token if there is a redirect URI
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     grants: Vec<GrantType>,
@@ -43,9 +42,6 @@ pub struct Add {
     /// The most that it may ever be granted, separated by spaces
     #[arg(long, value_parser = str::parse::<Scope>)]
     scope: Option<Scope>,
-    /// The name of the service account as which it acts by client credentials
-    #[arg(long, value_name = "NAME")]
-    service_account: Option<String>,
     /// Where a browser may go after logout; may be given several times
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
@@ -97,8 +93,7 @@ impl Add {
         let jwks = self.jwks.as_deref().map(read_keys).transpose()?;
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
-            let service_account = self.service_account(&open).await?;
-            let plan = self.plan(jwks, service_account);
+            let plan = self.plan(jwks);
             let origin = Origin::operator();
             let terms = open.terms(&origin);
             let added = open.db.write(async |conn| add_client(conn, &terms, plan.clone()).await).await;
@@ -111,14 +106,7 @@ impl Add {
         })
     }
 
-    async fn service_account(&self, open: &Installation) -> Result<Option<ServiceAccountId>, Failure> {
-        let Some(name) = &self.service_account else { return Ok(None) };
-        let mut conn = open.db.read().await.map_err(Failure::refused)?;
-        let found = service_account::named(&mut conn, name).await.map_err(Failure::refused)?;
-        found.map(Some).ok_or_else(|| Failure::usage(format!("there is no service account {name:?}")))
-    }
-
-    fn plan(&self, jwks: Option<Value>, service_account_id: Option<ServiceAccountId>) -> Plan {
+    fn plan(&self, jwks: Option<Value>) -> Plan {
         let by_key = jwks.is_some() || self.jwks_uri.is_some();
         let usual = if by_key { AuthMethod::PrivateKeyJwt } else { AuthMethod::SecretBasic };
         Plan {
@@ -136,7 +124,6 @@ impl Add {
                 require_pushed_authorization_requests: self.par,
                 profile: if self.fapi2 { Profile::Fapi2 } else { Profile::Standard },
                 access_token_lifetime: self.access_token_lifetime,
-                service_account_id,
                 ..ClientOptions::default()
             },
         }

@@ -10,8 +10,10 @@ use crate::config::Config;
 mod client;
 mod config;
 mod first_administrator;
+mod group;
 mod installation;
 mod key;
+mod m2m;
 mod migrate;
 mod outcome;
 mod registration_token;
@@ -51,6 +53,14 @@ enum Command {
     ClientAdd(Box<client::Add>),
     /// List OAuth clients, newest first
     ClientList(client::List),
+    /// Add a program that acts for itself
+    UserCreateM2m(m2m::CreateM2m),
+    /// Give a program another secret; the one before is worthless at once
+    UserRotateM2m(m2m::Named),
+    /// Remove a program
+    UserDeleteM2m(m2m::Named),
+    /// Make a group
+    GroupCreate(group::CreateGroup),
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Key),
@@ -94,6 +104,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
         Command::ClientAdd(verb) => verb.run(loaded.config),
         Command::ClientList(verb) => verb.run(loaded.config),
+        Command::UserCreateM2m(verb) => verb.run(loaded.config),
+        Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
+        Command::UserDeleteM2m(verb) => verb.remove(loaded.config),
+        Command::GroupCreate(verb) => verb.run(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
         Command::RegistrationTokenCreate(verb) => verb.run(loaded.config),
         Command::RegistrationTokenList => registration_token::list(loaded.config),

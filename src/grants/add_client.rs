@@ -51,12 +51,9 @@ pub enum Flaw {
     /// Refresh tokens come of a person's grant.
     #[error("the grant refresh_token needs a grant of a person, such as authorization_code")]
     RefreshAlone,
-    /// RFC 6749 §4.4.
-    #[error("the grant client_credentials is for a client with a secret or a key of its own")]
-    PublicMachine,
-    /// Nobody to act as.
-    #[error("the grant client_credentials needs a service account to act as, and a service account that grant")]
-    Nobody,
+    /// It would have nobody to act as.
+    #[error("a program that acts for itself (client_credentials) is added with `portcullis user-create-m2m`")]
+    Machine,
     /// RFC 8252 §8.5.
     #[error("a redirect URI with a private-use scheme is for public clients: its auth method must be none")]
     SecretInPrivateUse,
@@ -164,18 +161,14 @@ impl Plan {
         let has = |grant: &str| self.grant_types.has(grant);
         let has_code = has("authorization_code");
         let is_public = self.auth_method == AuthMethod::None;
-        let is_machine = has("client_credentials");
         if has_code == self.redirect_uris.is_empty() {
             return Err(if has_code { Flaw::NoRedirectUri } else { Flaw::IdleRedirectUri });
         }
         if has("refresh_token") && !has_code && !has("urn:ietf:params:oauth:grant-type:device_code") {
             return Err(Flaw::RefreshAlone);
         }
-        if is_machine && is_public {
-            return Err(Flaw::PublicMachine);
-        }
-        if is_machine != self.options.service_account_id.is_some() {
-            return Err(Flaw::Nobody);
+        if has("client_credentials") {
+            return Err(Flaw::Machine);
         }
         let is_private_use = self.redirect_uris.iter().any(RedirectUri::is_for_public_clients_only);
         if is_private_use && !is_public { Err(Flaw::SecretInPrivateUse) } else { Ok(()) }
@@ -228,7 +221,6 @@ fn is_reachable(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::ServiceAccountId;
 
     fn plan(grants: &[&str]) -> Plan {
         let has_code = grants.contains(&"authorization_code");
@@ -249,10 +241,6 @@ mod tests {
         plan.judged().unwrap_err()
     }
 
-    fn machine() -> Option<ServiceAccountId> {
-        Some(ServiceAccountId::fresh())
-    }
-
     #[test]
     fn a_client_that_could_not_work_is_refused_when_it_is_planned() {
         assert!(plan(&["authorization_code", "refresh_token"]).judged().is_ok());
@@ -268,17 +256,7 @@ mod tests {
             Flaw::SecretInPrivateUse
         );
         assert_eq!(plan(&["refresh_token"]).judged().unwrap_err(), Flaw::RefreshAlone);
-    }
-
-    #[test]
-    fn a_machine_proves_itself_and_acts_as_somebody() {
-        assert_eq!(plan(&["client_credentials"]).judged().unwrap_err(), Flaw::Nobody);
-        assert_eq!(flaw(|plan| plan.options.service_account_id = machine()), Flaw::Nobody);
-        let mut public = plan(&["client_credentials"]);
-        public.options.service_account_id = machine();
-        assert!(public.clone().judged().is_ok());
-        public.auth_method = AuthMethod::None;
-        assert_eq!(public.judged().unwrap_err(), Flaw::PublicMachine);
+        assert_eq!(plan(&["client_credentials"]).judged().unwrap_err(), Flaw::Machine);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
 use crate::db::changes::announce;
 use crate::schema::{clients as table, grants, pending_requests};
-use crate::types::{RedirectUri, Scope, Words};
+use crate::types::{RedirectUri, Scope, ServiceAccountId, Words};
 pub use options::{ClientOptions, Profile, Uris};
 
 /// What is announced when a client is cut off, or may have less than before.
@@ -77,6 +77,8 @@ pub struct Client {
     pub metadata_hash: Vec<u8>,
     /// When we came to know it.
     pub created_at: DateTime<Utc>,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<DateTime<Utc>>,
     /// Until when its metadata document need not be read again.
     pub fresh_until: Option<DateTime<Utc>>,
     /// When it was cut off.
@@ -127,6 +129,7 @@ struct Row {
     metadata: Value,
     metadata_hash: Vec<u8>,
     created_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
     fresh_until: Option<DateTime<Utc>>,
     disabled_at: Option<DateTime<Utc>>,
     #[diesel(embed)]
@@ -152,6 +155,7 @@ impl Row {
             metadata: self.metadata,
             metadata_hash: self.metadata_hash,
             created_at: self.created_at,
+            last_used_at: self.last_used_at,
             fresh_until: self.fresh_until,
             disabled_at: self.disabled_at,
             options: self.options,
@@ -314,6 +318,24 @@ pub async fn find_all(conn: &mut Connection, ids: &[&str]) -> QueryResult<Vec<Cl
 /// Stores a client with a secret of its own.
 pub async fn insert(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::insert_into(table::table).values(client.row(now)).execute(conn).await.map(drop)
+}
+
+/// Replaces the secret of a client that an administrator added to act for itself: as whom, if there is such a client and it has
+/// a secret.
+pub async fn replace_secret(
+    conn: &mut Connection,
+    id: &str,
+    (hash, version): &(HashedToken, KeyVersion),
+) -> QueryResult<Option<ServiceAccountId>> {
+    let own = table::origin.eq(ClientOrigin::Administrator.name()).and(table::service_account_id.is_not_null());
+    let account: Option<Option<ServiceAccountId>> =
+        diesel::update(table::table.find(id).filter(own).filter(table::secret_hash.is_not_null()))
+            .set((table::secret_hash.eq(hash), table::key_version.eq(version)))
+            .returning(table::service_account_id)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(account.flatten())
 }
 
 /// Stores a public client that registered itself, or finds the identical one that is there already: its id and when it

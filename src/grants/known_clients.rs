@@ -67,6 +67,7 @@ mod tests {
             metadata: json!({}),
             metadata_hash: Vec::new(),
             created_at: chrono::DateTime::UNIX_EPOCH,
+            last_used_at: None,
             fresh_until: None,
             disabled_at: None,
             options: ClientOptions::default(),

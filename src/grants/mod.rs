@@ -3,11 +3,13 @@
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
 //! [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
+pub mod act_for_itself;
 pub mod add_client;
 pub mod adopt;
 pub mod authorization_code;
 pub mod authorize;
 pub mod client;
+pub mod client_assertion;
 pub mod client_metadata;
 pub mod client_name;
 pub mod client_names;
@@ -16,6 +18,7 @@ pub mod grant;
 pub mod initial_access_token;
 pub mod invite;
 pub mod known_clients;
+pub mod m2m_account;
 pub mod machine;
 pub mod manage;
 pub mod pending_request;

@@ -11,36 +11,59 @@ use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::types::{PublicUrl, Scope, known_scopes};
 
-/// A caller whose access token opens `/mcp`.
+/// A caller whose access token opens a resource of ours.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Arc<Principal>);
 
-/// What a client should ask for to begin with (`decisions` 13): deleting comes by step-up, and `offline_access` is no
-/// resource's business.
-pub fn offered_scope() -> Scope {
-    Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE])
+/// A resource of ours that takes bearer credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Our MCP server.
+    Mcp,
+    /// The management API.
+    Api,
 }
 
-/// The URL of the metadata of `/mcp` that challenges point at (RFC 9728 §5.1): below the public URL, so that it is reached
-/// wherever the server itself is.
-pub fn metadata_url(public_url: &PublicUrl) -> String {
-    public_url.at(&format!("{}{}", urls::PROTECTED_RESOURCE, urls::MCP))
+impl Resource {
+    /// Where it is: with the public URL in front, the audience of its tokens.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Mcp => urls::MCP,
+            Self::Api => urls::API,
+        }
+    }
+
+    /// What a client should ask for to begin with (`decisions` 13): the rest comes by step-up, and `offline_access` is no
+    /// resource's business.
+    pub fn offered_scope(self) -> Scope {
+        match self {
+            Self::Mcp => Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]),
+            Self::Api => Scope::of(&[known_scopes::MGMT_READ]),
+        }
+    }
+
+    /// The URL of its metadata, at which challenges point (RFC 9728 §5.1): below the public URL, so that it is reached wherever
+    /// the server itself is.
+    pub fn metadata_url(self, public_url: &PublicUrl) -> String {
+        public_url.at(&format!("{}{}", urls::PROTECTED_RESOURCE, self.path()))
+    }
 }
 
 impl Caller {
-    /// Judges the credential of a request to `/mcp`.
+    /// Judges the credential of a request to a resource of ours.
     ///
     /// `X-Authorization` wins over `Authorization`; the first present decides, and when it fails no other is tried
     /// (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
-    pub async fn of(app: &App, request: &HttpRequest) -> Result<Self, Challenge> {
-        let metadata = || metadata_url(&app.config.server.public_url);
-        let Some(token) = bearer(request) else { return Err(Challenge::missing(metadata(), offered_scope())) };
-        let own = app.at(urls::MCP);
+    pub async fn of(app: &App, request: &HttpRequest, resource: Resource) -> Result<Self, Challenge> {
+        let metadata = || resource.metadata_url(&app.config.server.public_url);
+        let offered = resource.offered_scope();
+        let Some(token) = bearer(request) else { return Err(Challenge::missing(metadata(), offered)) };
+        let own = app.at(resource.path());
         let hears_changes = app.access.is_current(&app.changes);
         let door = Door { issuer: app.issuer(), audiences: [&own, app.gateway_audience()], hears_changes };
         match judge(app, token, door).await {
             Ok(Authenticated::Caller(principal)) => Ok(Self(principal)),
-            Ok(Authenticated::Refused(why)) => Err(Challenge::invalid(metadata(), offered_scope(), why)),
+            Ok(Authenticated::Refused(why)) => Err(Challenge::invalid(metadata(), offered, why)),
             Err(error) => {
                 tracing::warn!(error, "a token could not be judged");
                 Err(Challenge::unavailable())

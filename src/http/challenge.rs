@@ -66,7 +66,8 @@ impl Challenge {
         }
     }
 
-    fn body(&self) -> serde_json::Value {
+    /// The same in words, for the body.
+    pub fn body(&self) -> serde_json::Value {
         match &self.refusal {
             Refusal::Missing { .. } => json!({
                 "error": "unauthorized",

@@ -31,8 +31,20 @@ pub const TOKEN_GUESS: &str = "/token";
 /// Where SDKs guess the registration endpoint to be.
 pub const REGISTER_GUESS: &str = "/register";
 
+/// Where one source system has its token endpoint.
+pub const TOKEN_OAUTH2: &str = "/oauth2/token";
+/// Where another has it, below a realm: a workspace of ours.
+pub const TOKEN_OF_REALM: &str = "/realms/{workspace}/protocol/openid-connect/token";
+/// Where a third has it, below a tenant: the same.
+pub const TOKEN_OF_TENANT: &str = "/{workspace}/oauth2/v2.0/token";
+
 /// Our own MCP server.
 pub const MCP: &str = "/mcp";
+
+/// The management API, whose resources are below it.
+pub const API: &str = "/api/v1";
+/// Registered MCP servers.
+pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
 
 /// The front page.
 pub const HOME: &str = "/";

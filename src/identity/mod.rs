@@ -2,8 +2,10 @@
 //!
 //! Nouns: [`user`], [`group`], [`service_account`], [`session`],
 //! [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
-//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`set_up`], [`disable`].
+//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`].
 
+mod account_name;
+pub mod add_group;
 pub mod add_person;
 pub mod disable;
 pub mod group;
@@ -19,6 +21,7 @@ pub mod sign_out;
 pub mod user;
 mod username;
 
+pub use account_name::{AccountName, AccountNameRefusal};
 pub use group::Group;
 pub use new_password::{LONGEST_PASSWORD, NewPassword, PasswordRefusal, SHORTEST_PASSWORD};
 pub use person::Person;

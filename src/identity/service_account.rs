@@ -85,14 +85,18 @@ pub async fn find(conn: &mut Connection, id: ServiceAccountId) -> QueryResult<Op
     }))
 }
 
-/// The id of the one of that name.
-pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<ServiceAccountId>> {
-    service_accounts::table
-        .filter(service_accounts::name.eq(name))
-        .select(service_accounts::id)
-        .first(conn)
+/// Removes the one of that name, and with it every client that acts as it.
+pub async fn remove(conn: &mut Connection, name: &str) -> QueryResult<Option<ServiceAccountId>> {
+    use service_accounts as table;
+    let removed = diesel::delete(service_accounts::table.filter(table::name.eq(name)))
+        .returning(table::id)
+        .get_result(conn)
         .await
-        .optional()
+        .optional()?;
+    if removed.is_some() {
+        changes::announce(conn, super::CHANGED).await?;
+    }
+    Ok(removed)
 }
 
 /// Disables or enables; false when it already was, or none has that id.

@@ -3,18 +3,17 @@
 //! Declared size, `Origin` (403), credential (401), and only then method, media types, versions and the message: a client's
 //! first probe, whatever it looks like, must end in a challenge that it can follow. `Host` is the server's outer layer's.
 
-use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderMap, ORIGIN};
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{BytesMut, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
-use url::{Host, Url};
 
 use crate::access::Principal;
 use crate::access::principal::Credential;
 use crate::app::App;
-use crate::config::ServerConfig;
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, Resource};
+use crate::http::cross_origin;
 use crate::http::origin::origin_of;
 use crate::mcp::effects;
 use crate::mcp::error::Failure;
@@ -28,10 +27,10 @@ pub async fn handle(request: HttpRequest, payload: Payload, app: Data<App>) -> H
     if declares_too_much(request.headers()) {
         return failed(&too_large());
     }
-    if !origin_is_welcome(request.headers(), &app.config.server) {
+    if !cross_origin::is_welcome(request.headers(), &app.config.server) {
         return failed(&Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server"));
     }
-    match Caller::of(&app, &request).await {
+    match Caller::of(&app, &request, Resource::Mcp).await {
         Ok(Caller(principal)) => authenticated(&principal, &request, payload, &app).await,
         Err(challenge) => challenge.error_response(),
     }
@@ -114,34 +113,4 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Failure> {
 fn has_token_in_query(request: &HttpRequest) -> bool {
     let query = request.query_string().as_bytes();
     url::form_urlencoded::parse(query).any(|(name, _)| name == "access_token")
-}
-
-/// No `Origin`, our own, this machine's own, or one that the operator allows (DNS rebinding, MCP 2026-07-28
-/// Streamable HTTP §"Security & Endpoint").
-fn origin_is_welcome(headers: &HeaderMap, config: &ServerConfig) -> bool {
-    let mut origins = headers.get_all(ORIGIN);
-    match (origins.next(), origins.next()) {
-        (None, _) => true,
-        (Some(origin), None) => origin.to_str().is_ok_and(|origin| is_known(origin, config)),
-        (Some(_), Some(_)) => false,
-    }
-}
-
-/// Our own origin, one that the operator allows, or this machine's own.
-pub fn is_known(origin: &str, config: &ServerConfig) -> bool {
-    origin == config.public_url.origin()
-        || config.allowed_origins.iter().any(|own| own == origin)
-        || is_loopback(origin)
-}
-
-fn is_loopback(origin: &str) -> bool {
-    let Ok(url) = Url::parse(origin) else { return false };
-    let on_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    // Written out again it must be the same text: an origin has no path, no user and one spelling.
-    on_loopback && matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == origin
 }

@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::http::caller::offered_scope;
+use crate::http::caller::Resource;
 use crate::http::urls;
 use crate::types::PublicUrl;
 
@@ -20,7 +20,7 @@ pub fn document(public_url: &PublicUrl) -> Value {
     json!({
         "resource": resource(public_url),
         "authorization_servers": [public_url.issuer()],
-        "scopes_supported": offered_scope().tokens().collect::<Vec<_>>(),
+        "scopes_supported": Resource::Mcp.offered_scope().tokens().collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
         "resource_name": "Portcullis",
         "resource_documentation": public_url.at(urls::HOME),

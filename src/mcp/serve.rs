@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::access::Principal;
 use crate::access::action::Action;
 use crate::access::policy::{self, Decision};
-use crate::http::caller::metadata_url;
+use crate::http::caller::Resource;
 use crate::http::challenge::Challenge;
 use crate::mcp::era::{self, Era};
 use crate::mcp::error::{Failure, shown};
@@ -114,7 +114,7 @@ fn allowed(principal: &Principal, action: &Action<'_>, world: &World<'_>) -> Res
     match policy::decide(principal, action) {
         Decision::Allowed => Ok(()),
         Decision::NeedsScope(scope) => {
-            Err(Refusal::Challenge(Challenge::insufficient_scope(metadata_url(world.public_url), scope)))
+            Err(Refusal::Challenge(Challenge::insufficient_scope(Resource::Mcp.metadata_url(world.public_url), scope)))
         }
         Decision::Denied(why) => Err(Failure::denied(why).into()),
     }

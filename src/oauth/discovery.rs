@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::token::GrantType;
 use crate::app::App;
 use crate::config::RegistrationMode;
+use crate::crypto::statement::StatementAlgorithm;
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::sign::PersonClaims;
 use crate::http::urls;
@@ -30,7 +31,9 @@ struct Metadata {
     grant_types_supported: [&'static str; GrantType::ALL.len()],
     code_challenge_methods_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
     revocation_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
     prompt_values_supported: [&'static str; 4],
@@ -65,7 +68,9 @@ fn metadata(app: &App) -> Metadata {
         grant_types_supported: GrantType::ALL.map(GrantType::name),
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
+        token_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
+        revocation_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
         prompt_values_supported: ["none", "login", "consent", "select_account"],

@@ -100,7 +100,7 @@ impl Error {
             }
             Self::UnapprovedSoftwareStatement => "The issuer of the software statement is not trusted here",
             Self::RegistrationOff => "Clients cannot register themselves here; an administrator has to",
-            Self::UnsupportedGrantType => "Use authorization_code or refresh_token",
+            Self::UnsupportedGrantType => "This grant type is not offered; the metadata lists those that are",
             Self::TooLarge => "The body is larger than this URL takes",
             Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
             Self::Unavailable => "The database cannot be reached; try again in a moment",

@@ -6,7 +6,9 @@
 //! | RFC 6749 | 4.1.2 authorization response | `http/authorization_response.rs` | `tests/it/oauth/redirect_uri.rs` |
 //! | RFC 6749 | 4.1.3 code redemption | `token/authorization_code.rs` | `tests/it/oauth/code.rs` |
 //! | RFC 6749 | 6 refresh | `token/refresh_token.rs` | `tests/it/oauth/refresh.rs` |
-//! | RFC 6749 | 2.3 client authentication | `client_request.rs` | `tests/it/oauth/client_authentication.rs` |
+//! | RFC 6749 | 4.4 client credentials | `token/client_credentials.rs`, `grants/act_for_itself.rs` | `tests/it/oauth/client_credentials.rs` |
+//! | RFC 6749 | 2.3 client authentication | `client_request` | `tests/it/oauth/client_authentication.rs` |
+//! | RFC 7523, OpenID Connect Core | 2.2, 3; 9 `private_key_jwt` | `client_request/assertion.rs`, `grants/client_assertion.rs` | `tests/it/oauth/client_assertion.rs` |
 //! | RFC 7636 | 4 PKCE, S256 only | `authorize/checks.rs`, `grants/machine/` | `tests/it/oauth/code.rs` |
 //! | RFC 7009 | 2 revocation | `revoke.rs` | `tests/it/oauth/client_authentication.rs` |
 //! | RFC 7517 | 5 key set | `jwks.rs` | `tests/it/oauth/signing_keys.rs` |

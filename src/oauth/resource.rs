@@ -3,13 +3,21 @@
 use url::Url;
 
 use crate::app::App;
+use crate::grants::client::{Client, ClientOrigin};
 use crate::http::urls;
 
-/// The registered form of a resource that a client names; `None` when it is none of ours.
+/// The registered form of a resource that a client names; `None` when it is none of ours, or not for this client.
 ///
 /// Clients differ in trailing slash and in the case of scheme and host, and mean the same (mcp.md B11): one form is kept,
 /// and it is the audience of the token. Everything else is compared byte for byte: `/mcp-other` is not `/mcp`.
-pub fn canonical(app: &App, named: &str) -> Option<String> {
+///
+/// The management API, and the audience that opens everything, are for clients that an administrator added (`decisions` 8).
+pub fn canonical(app: &App, client: &Client, named: &str) -> Option<String> {
+    let is_trusted = client.origin == ClientOrigin::Administrator;
+    // The gateway audience need not be a URL.
+    if is_trusted && named == app.gateway_audience() {
+        return Some(named.to_owned());
+    }
     let url = Url::parse(named).ok()?;
     if url.fragment().is_some() || url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
         return None;
@@ -19,6 +27,8 @@ pub fn canonical(app: &App, named: &str) -> Option<String> {
     if !url.as_str().trim_end_matches('/').eq_ignore_ascii_case(written) {
         return None;
     }
-    let ours = app.at(urls::MCP);
-    (url.as_str().trim_end_matches('/') == ours).then_some(ours)
+    let plain = url.as_str().trim_end_matches('/');
+    let wide = [app.at(urls::API), app.gateway_audience().to_owned()];
+    let ours = [app.at(urls::MCP)].into_iter().chain(wide.into_iter().filter(|_| is_trusted));
+    ours.into_iter().find(|own| plain == own)
 }

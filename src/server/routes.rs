@@ -6,12 +6,13 @@ use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
 use super::{operations, refusal};
+use crate::api;
 use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
-use crate::http::{assets, urls};
+use crate::http::{assets, cross_origin, urls};
 use crate::mcp;
 use crate::oauth::{authorize, client_configuration, discovery, jwks, register, revoke, token};
-use crate::types::PublicUrl;
+use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
 use crate::web as pages;
 
 /// The whole table, below the public URL's own path.
@@ -22,6 +23,7 @@ pub fn all(public_url: &PublicUrl, server: &ServerConfig) -> impl FnOnce(&mut Se
         let below = web::scope(public_url.base_path())
             .configure(oauth)
             .configure(|config| mcp(config, &public_url, &server))
+            .configure(|config| api(config, &public_url, &server))
             .configure(pages)
             .configure(operators)
             .default_service(web::to(refusal::not_found));
@@ -39,6 +41,9 @@ fn well_known(config: &mut ServiceConfig, public_url: &PublicUrl) {
         }
     }
     config.service(web::resource(format!("{base}{}", urls::JWKS)).wrap(anyone()).route(read(jwks::get)));
+    for path in api::metadata::paths(public_url) {
+        config.service(web::resource(path).wrap(anyone()).route(read(api::metadata::get)));
+    }
     for path in mcp::metadata::paths(public_url) {
         config.service(web::resource(path).wrap(anyone()).route(read(mcp::metadata::get)));
     }
@@ -49,7 +54,12 @@ fn oauth(config: &mut ServiceConfig) {
         // Never readable across origins: it answers according to who is signed in.
         config.service(posted(path, FORM_LIMIT).route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
-    for path in [urls::TOKEN, urls::TOKEN_GUESS] {
+    // A workspace that does not exist is 404 (`decisions` 26).
+    let there = format!("{{workspace:{DEFAULT_WORKSPACE}}}");
+    let aliases = [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT].map(|path| path.replace("{workspace}", &there));
+    for path in
+        [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2].into_iter().chain(aliases.iter().map(String::as_str))
+    {
         config.service(posted(path, FORM_LIMIT).wrap(anyone()).route(web::post().to(token::post)));
     }
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
@@ -72,6 +82,15 @@ fn mcp(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     let endpoint =
         web::resource(urls::MCP).wrap(allowed(public_url, server)).default_service(web::to(mcp::endpoint::handle));
     config.service(endpoint);
+}
+
+fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    let servers = web::resource(urls::API_MCP_SERVERS)
+        .wrap(allowed(public_url, server))
+        .route(read(api::v1::mcp_servers::list))
+        .default_service(web::to(api::only_get));
+    config.service(servers);
+    config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
 fn pages(config: &mut ServiceConfig) {
@@ -113,9 +132,7 @@ fn anyone() -> Cors {
 fn allowed(public_url: &PublicUrl, server: &ServerConfig) -> Cors {
     let server = ServerConfig { public_url: public_url.clone(), ..server.clone() };
     Cors::default()
-        .allowed_origin_fn(move |origin, _| {
-            origin.to_str().is_ok_and(|origin| mcp::endpoint::is_known(origin, &server))
-        })
+        .allowed_origin_fn(move |origin, _| origin.to_str().is_ok_and(|origin| cross_origin::is_known(origin, &server)))
         .block_on_origin_mismatch(false)
         .allow_any_method()
         .allow_any_header()

@@ -57,6 +57,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A registered MCP server.
+    ServerId;
     /// A person.
     UserId;
     /// A group of people.

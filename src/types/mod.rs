@@ -9,13 +9,17 @@ mod redirect_uri;
 mod scope;
 mod subject_id;
 mod words;
+mod workspace;
 
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
-pub use ids::{GrantId, GroupId, InitialAccessTokenId, PendingRequestId, ServiceAccountId, SessionId, UserId};
+pub use ids::{
+    GrantId, GroupId, InitialAccessTokenId, PendingRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+};
 pub use numeric_date::NumericDate;
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use redirect_uri::{RedirectTarget, RedirectUri, RedirectUriError};
 pub use scope::{Scope, ScopeError, known as known_scopes};
 pub use subject_id::SubjectId;
 pub use words::Words;
+pub use workspace::DEFAULT_WORKSPACE;

@@ -51,6 +51,9 @@ pub mod known {
         MGMT_ADMIN,
     ];
 
+    /// What a program that acts for itself may have: nothing that is about a person.
+    pub const FOR_PROGRAMS: [&str; 7] = [GROUPS, MCP_READ, MCP_WRITE, MCP_DELETE, MGMT_READ, MGMT_WRITE, MGMT_ADMIN];
+
     /// What a client that registered itself may be granted: no management.
     pub const SELF_REGISTERED: [&str; 8] =
         [OPENID, EMAIL, PROFILE, GROUPS, OFFLINE_ACCESS, MCP_READ, MCP_WRITE, MCP_DELETE];

@@ -1,10 +1,12 @@
 //! Registered MCP servers (table `servers`).
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
 use crate::schema::servers;
+use crate::types::ServerId;
 
 /// What callers may know of a registered server; not where it lives.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -22,6 +24,36 @@ impl Server {
     /// Every server that is switched on, by name.
     pub async fn enabled(conn: &mut Connection) -> QueryResult<Vec<Self>> {
         servers::table.filter(servers::enabled).order(servers::name).select(Self::as_select()).load(conn).await
+    }
+}
+
+/// A registered server as those see it who manage.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = servers, check_for_backend(diesel::pg::Pg))]
+pub struct Registered {
+    /// Stable, never reused.
+    pub id: ServerId,
+    /// Unique in the installation, and a path segment.
+    pub name: String,
+    /// Where it lives.
+    pub url: String,
+    /// What it is for, in its administrator's words.
+    pub description: String,
+    /// How it is spoken to.
+    pub transport: String,
+    /// True while it is switched on.
+    pub enabled: bool,
+    /// Since when it is known.
+    pub created_at: DateTime<Utc>,
+}
+
+/// At most `limit` registered servers by name, those behind `name` if there is one.
+pub async fn after(conn: &mut Connection, name: Option<&str>, limit: usize) -> QueryResult<Vec<Registered>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let all = servers::table.order(servers::name).limit(limit).select(Registered::as_select());
+    match name {
+        Some(name) => all.filter(servers::name.gt(name)).load(conn).await,
+        None => all.load(conn).await,
     }
 }
 

@@ -15,7 +15,7 @@ const DOMAIN: &[&str] = &["access", "audit", "grants", "identity", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
-const FACES: &[&str] = &["jobs", "mcp", "oauth", "web"];
+const FACES: &[&str] = &["api", "jobs", "mcp", "oauth", "web"];
 
 /// Every room, and which others it may use.
 const ARROWS: &[(&str, &[&[&str]])] = &[
@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("errands", &[BASE, DOMAIN, &["app", "net"]]),
     ("http", &[BASE, DOMAIN, &["app"]]),
     // Faces.
+    ("api", &[BASE, DOMAIN, SHARED]),
     ("jobs", &[BASE, DOMAIN, &["app", "errands"]]),
     ("mcp", &[BASE, DOMAIN, SHARED]),
     ("oauth", &[BASE, DOMAIN, SHARED]),
@@ -51,7 +52,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
 /// Libraries, and the rooms or files that alone may use them.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_cors", &["server"]),
-    ("actix_web", &["http", "mcp", "oauth", "server", "web"]),
+    ("actix_web", &["api", "http", "mcp", "oauth", "server", "web"]),
     ("argon2", &["crypto"]),
     ("askama", &["http/page", "web"]),
     ("clap", &["cli"]),

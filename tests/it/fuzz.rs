@@ -12,12 +12,13 @@ use portcullis::config::Config;
 use portcullis::crypto::jwt::{self, TokenType, VerifyingKeys};
 use portcullis::crypto::statement::{self, Header, KeySet, StatementAlgorithm};
 use portcullis::crypto::{PlainToken, RootKeys, TokenKind};
-use portcullis::grants::client_metadata::{ClientMetadata, MAX_REDIRECT_URIS};
+use portcullis::grants::client_metadata::{ClientMetadata, MAX_REDIRECT_URIS, Policy};
 use portcullis::grants::client_name;
+use portcullis::http::cross_origin;
 use portcullis::http::params::Params;
 use portcullis::http::return_to::ReturnTo;
 use portcullis::mcp::message::Message;
-use portcullis::mcp::{endpoint, era, message};
+use portcullis::mcp::{era, message};
 use portcullis::types::{Algorithm, ClientIdUrl, NumericDate, PublicUrl, RedirectUri, Scope, SubjectId};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -92,8 +93,8 @@ const TARGETS: &[Target] = &[
         ],
         takes: |bytes| {
             let url = ClientIdUrl::parse("https://a.example/c", false).unwrap();
-            let _ = ClientMetadata::from_document(&url, bytes);
-            ClientMetadata::from_request(bytes).is_ok_and(|registration| {
+            let _ = ClientMetadata::from_document(&url, bytes, &Policy::default());
+            ClientMetadata::from_request(bytes, None, &Policy::default()).is_ok_and(|registration| {
                 assert!(registration.redirect_uris.len() <= MAX_REDIRECT_URIS && !registration.name.is_empty());
                 assert!(!registration.response("id", None, chrono::DateTime::UNIX_EPOCH).to_string().contains(":null"));
                 true
@@ -218,7 +219,7 @@ const TARGETS: &[Target] = &[
         samples: &["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8080", "null"],
         takes: |bytes| {
             with_text(bytes, |text| {
-                let is_known = endpoint::is_known(text, &Config::default().server);
+                let is_known = cross_origin::is_known(text, &Config::default().server);
                 let host = url::Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned));
                 let is_here =
                     host.is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."));

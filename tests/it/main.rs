@@ -6,6 +6,7 @@
     reason = "a helper that cannot go on fails its test; so do tests"
 )]
 
+mod api;
 mod architecture;
 mod census;
 mod cli;

@@ -18,10 +18,12 @@
 //! | error descriptions | it names members wrongly and has few codes | `oauth::error` |
 
 mod authorization;
+mod client_credentials;
 mod redemption;
 mod refresh;
 
 pub use authorization::{Negotiated, negotiate};
+pub use client_credentials::act;
 pub use redemption::{Proved, Redemption};
 pub use refresh::Refreshing;
 

@@ -25,7 +25,7 @@ pub fn check(app: &App, trusted: &Trusted<'_>) -> Result<AuthorizationRequest, R
     response_type(params.get("response_type"))?;
     response_mode(params.get("response_mode"))?;
     let code_challenge = code_challenge(params.get("code_challenge_method"), params.get("code_challenge"))?;
-    let resource = resource(app, params.all("resource"))?;
+    let resource = resource(app, &trusted.client, params.all("resource"))?;
     let scope = scope(&trusted.client, params.get("scope"))?;
     Ok(AuthorizationRequest {
         client_id: trusted.client.id.clone(),
@@ -83,12 +83,11 @@ fn code_challenge(method: Option<&str>, challenge: Option<&str>) -> Result<Strin
 }
 
 /// RFC 8707 §2.1. Without one, a token opens `/mcp` (`decisions` 8).
-fn resource(app: &App, named: &[String]) -> Result<String, Refusal> {
+fn resource(app: &App, client: &Client, named: &[String]) -> Result<String, Refusal> {
     match named {
         [] => Ok(app.at(urls::MCP)),
-        [resource] => {
-            resource::canonical(app, resource).ok_or(Refusal("invalid_target", "This is not a resource of this server"))
-        }
+        [resource] => resource::canonical(app, client, resource)
+            .ok_or(Refusal("invalid_target", "This is not a resource of this server")),
         _ => Err(Refusal("invalid_target", "Ask for one resource at a time")),
     }
 }

@@ -12,7 +12,7 @@ pub(super) async fn redeem(app: &App, form: &ClientRequest, origin: &Origin) -> 
     let params = &form.params;
     let code = params.get("code").ok_or(Error::InvalidRequest("The code is missing"))?;
     let verifier = params.get("code_verifier").ok_or(Error::InvalidGrant("The code_verifier is missing"))?;
-    let resource = resource(app, params)?;
+    let resource = resource(app, form)?;
     // A code-shaped string of another kind, or one with a typo, ends here, before any query.
     let code = PlainToken::parse(TokenKind::Code, code);
     let code = code.ok_or(Error::InvalidGrant("The code is unknown or has expired"))?;

@@ -1,6 +1,7 @@
 //! `POST /oauth/token` (RFC 6749 §3.2): authenticate the client, pick the grant, answer.
 
 mod authorization_code;
+mod client_credentials;
 mod refresh_token;
 
 use actix_web::web::Data;
@@ -27,17 +28,20 @@ pub enum GrantType {
     AuthorizationCode,
     /// RFC 6749 §6.
     RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
 }
 
 impl GrantType {
     /// Every one of them.
-    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
 
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
         }
     }
 
@@ -57,6 +61,7 @@ pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> 
     let tokens = match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(&app, &form, &origin).await?,
         GrantType::RefreshToken => refresh_token::refresh(&app, &form, &origin).await?,
+        GrantType::ClientCredentials => client_credentials::act(&app, &form, &origin).await?,
     };
     Ok(HttpResponse::Ok().no_store().json(tokens))
 }
@@ -161,11 +166,11 @@ impl AccessToken<'_> {
 }
 
 /// The one resource that a token request may name (RFC 8707 §2.2).
-fn resource<'a>(app: &App, params: &'a Params) -> Result<Option<std::borrow::Cow<'a, str>>, Error> {
-    match params.all("resource") {
+fn resource(app: &App, form: &ClientRequest) -> Result<Option<String>, Error> {
+    match form.params.all("resource") {
         [] => Ok(None),
-        [resource] => match super::resource::canonical(app, resource) {
-            Some(canonical) => Ok(Some(canonical.into())),
+        [resource] => match super::resource::canonical(app, &form.client, resource) {
+            Some(canonical) => Ok(Some(canonical)),
             None => Err(Error::InvalidTarget("This is not a resource of ours")),
         },
         _ => Err(Error::InvalidTarget("Ask for one resource at a time")),

@@ -14,7 +14,7 @@ pub(super) async fn refresh(app: &App, form: &ClientRequest, origin: &Origin) ->
     let token = params.get("refresh_token").ok_or(Error::InvalidRequest("The refresh_token is missing"))?;
     let scope = params.get("scope").map(str::parse::<Scope>).transpose();
     let scope = scope.map_err(|_| Error::InvalidScope("The scope is malformed"))?;
-    let resource = resource(app, params)?;
+    let resource = resource(app, form)?;
     let token = PlainToken::parse(TokenKind::Refresh, token);
     let token = token.ok_or(Error::InvalidGrant("The refresh token is unknown, expired or revoked"))?;
     let attempt = Attempt { token: &token, scope: scope.as_ref(), resource: resource.as_deref() };

@@ -73,7 +73,7 @@ fn a_client_that_cannot_be_is_refused_in_a_sentence_and_nothing_is_kept() {
         (&[&web[..], &["--jwks", "secret.json"]].concat(), "a key that nobody else may have"),
         (&[&web[..], &["--jwks", "nowhere.json"]].concat(), "nowhere.json cannot be used"),
         (&[&web[..], &["--fapi2"]].concat(), "needs private_key_jwt"),
-        (&[&web[..], &["--service-account", "robot"]].concat(), "no service account \"robot\""),
+        (&["--grant", "client_credentials"], "user-create-m2m"),
     ] {
         let output = run(dir.path(), &database, &[&["client-add", "--name", "App"], arguments].concat());
         assert_refused(&output, 2, words);

@@ -2,8 +2,10 @@
 //! threat list: A discovery, B redirect URI, C code, D client authentication, E refresh, F registration, G metadata
 //! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
 
+mod client_assertion;
 mod client_authentication;
 mod client_configuration;
+mod client_credentials;
 mod code;
 mod discovery;
 mod forged;

@@ -21,16 +21,12 @@ use openidconnect::{
     EmptyAdditionalClaims, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
     RevocationUrl, Scope, TokenResponse, TokenUrl, UserInfoClaims,
 };
-use portcullis::audit::Origin;
-use portcullis::grants::add_client::{Added, Plan, add_client};
-use portcullis::grants::client::ClientOptions;
-use portcullis::grants::client_metadata::AuthMethod;
+use portcullis::grants::m2m_account::{NewAccount, NewProof};
 use portcullis::http::urls;
-use portcullis::identity::service_account;
-use portcullis::types::Words;
 use serde_json::{Value, json};
 
 use crate::support::app::http_client;
+use crate::support::m2m::account;
 use crate::support::{Browser, TestApp};
 
 const REDIRECT_URI: &str = "https://app.example/callback";
@@ -254,28 +250,16 @@ async fn oauth2_connects_a_device() {
 #[tokio::test]
 async fn oauth2_acts_for_itself_with_client_credentials() {
     let app = TestApp::start().await;
-    let now = app.clock().now();
-    let added = app.write(async |conn| {
-        let account = service_account::insert(conn, "robot", "", &[], now).await?;
-        let plan = Plan {
-            name: "Robot".to_owned(),
-            auth_method: AuthMethod::SecretBasic,
-            redirect_uris: vec![],
-            grant_types: Words::from_iter(["client_credentials"]),
-            scope: "mcp:read".parse().unwrap(),
-            options: ClientOptions { service_account_id: account, ..ClientOptions::default() },
-        };
-        add_client(conn, &app.app().terms(&Origin::operator()), plan).await
-    });
-    let Added::Client { id, secret: Some(secret) } = added.await else { panic!("refused") };
-    app.is_secret(secret.reveal());
-    let client = BasicClient::new(ClientId::new(id))
-        .set_client_secret(ClientSecret::new(secret.reveal().to_owned()))
-        .set_token_uri(TokenUrl::new(app.at(urls::TOKEN)).unwrap());
-    for auth_type in [AuthType::BasicAuth, AuthType::RequestBody] {
-        let client = client.clone().set_auth_type(auth_type);
-        let tokens =
-            client.exchange_client_credentials().add_scopes(scopes("mcp:read")).request_async(&wire()).await.unwrap();
+    for (name, proof, auth_type) in
+        [("basic", NewProof::SecretBasic, AuthType::BasicAuth), ("post", NewProof::SecretPost, AuthType::RequestBody)]
+    {
+        let robot = app.program(NewAccount { proof, ..account(name) }).await;
+        let client = BasicClient::new(ClientId::new(robot.id))
+            .set_client_secret(ClientSecret::new(robot.secret.unwrap()))
+            .set_token_uri(TokenUrl::new(app.at(urls::TOKEN)).unwrap())
+            .set_auth_type(auth_type);
+        let request = client.exchange_client_credentials().add_scopes(scopes("mcp:read"));
+        let tokens = request.request_async(&wire()).await.unwrap();
         assert!(tokens.refresh_token().is_none(), "RFC 6749 §4.4.3");
         app.call_mcp(tokens.access_token().secret()).await.assert(200);
     }

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
+pub mod m2m;
 pub mod witness;
 
 pub use answer::Answer;

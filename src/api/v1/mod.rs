@@ -1,0 +1,4 @@
+//! The first version of the management API.
+
+pub mod mcp_servers;
+mod page;

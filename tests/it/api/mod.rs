@@ -1,0 +1,3 @@
+//! The management API over HTTP: who comes in, and what a program reads there.
+
+mod mcp_servers;

@@ -286,7 +286,7 @@ async fn each_algorithm_that_is_advertised_is_taken_and_a_strict_client_is_held_
     let listed = app.get(urls::AUTHORIZATION_SERVER).await.json();
     for endpoint in ["token", "revocation"] {
         let name = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
-        assert_eq!(listed[name], json!(["ES256", "PS256", "EdDSA", "RS256"]));
+        assert_eq!(listed[name], json!(["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]));
     }
     let (ec, rsa, ed) = (
         Pair::ec(),

@@ -60,6 +60,10 @@ pub enum Event {
     RegistrationTokenRevoked,
     /// Somebody used a client's name without proving to be that client.
     ClientRefused,
+    /// A client may no longer do anything.
+    ClientDisabled,
+    /// A client may do things again.
+    ClientEnabled,
     /// A person allowed a client.
     ConsentGiven,
     /// A person refused a client.
@@ -72,6 +76,8 @@ pub enum Event {
     CodeReplayed,
     /// A refresh token bought tokens.
     Refreshed,
+    /// A refresh token was presented without the key that it is bound to (RFC 9449 §5).
+    RefreshRefused,
     /// A refresh token was presented after its grace; its grant was ended.
     RefreshReplayed,
     /// A program got a token in its own name.
@@ -114,12 +120,15 @@ impl Event {
             Self::RegistrationTokenMade => "registration_token.made",
             Self::RegistrationTokenRevoked => "registration_token.revoked",
             Self::ClientRefused => "client.refused",
+            Self::ClientDisabled => "client.disabled",
+            Self::ClientEnabled => "client.enabled",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeRefused => "code.refused",
             Self::CodeReplayed => "code.replayed",
             Self::Refreshed => "refresh.used",
+            Self::RefreshRefused => "refresh.refused",
             Self::RefreshReplayed => "refresh.replayed",
             Self::ClientCredentialsUsed => "client_credentials.used",
             Self::ClientCredentialsRefused => "client_credentials.refused",

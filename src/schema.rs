@@ -255,6 +255,8 @@ diesel::table! {
         access_token_lifetime -> Nullable<Int4>,
         /// As whom it acts by client credentials.
         service_account_id -> Nullable<Uuid>,
+        /// The resource that this client is: it may introspect tokens with this audience (RFC 7662 section 2.2).
+        resource_identifier -> Nullable<Text>,
         /// What it asked for when it registered; its answer repeats it, and scope is the ceiling.
         requested_scope -> Nullable<Text>,
         /// Seconds after which its people sign in again, unless it asks otherwise (OpenID Connect Registration section 2).

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::principal::{AccessTokenCredential, Credential, Principal};
+use super::principal::{AccessTokenCredential, Credential, Principal, Subject};
 use super::snapshot::Access;
 use crate::db::{self, Db};
 use crate::grants::revocation::{Revocable, Revocations};
 use crate::grants::sign::{AccessTokenClaims, Signing};
-use crate::types::SubjectId;
+use crate::types::{Scope, SubjectId};
 
 /// How it ended.
 #[derive(Debug)]
@@ -19,6 +19,17 @@ pub enum Authenticated {
     Caller(Arc<Principal>),
     /// Not, or no longer, good for this door; the words are safe to show.
     Refused(&'static str),
+}
+
+/// A good token, wherever it is for, and current facts of it.
+#[derive(Debug)]
+pub struct Inspected {
+    /// What we signed.
+    pub claims: Arc<AccessTokenClaims>,
+    /// For whom it stands, as they are now.
+    pub subject: Subject,
+    /// What of its scope is still in force.
+    pub scope: Scope,
 }
 
 /// The door at which a token is presented.
@@ -49,28 +60,63 @@ impl Access {
         let Some(claims) = self.verified_claims(signing, token) else {
             return Ok(Authenticated::Refused("The token is not one of ours"));
         };
-        let (credential, audience) = match judge(&claims, door, now) {
-            Ok(judged) => judged,
+        let credential = match judge(&claims, door.issuer, now) {
+            Ok(credential) => credential,
             Err(why) => return Ok(Authenticated::Refused(why)),
         };
-        let revocable = Revocable { token: &credential.id, grant: credential.grant };
-        if self.is_revoked(db, &revocable, door.hears_changes, now).await? {
-            return Ok(Authenticated::Refused("The token was revoked"));
-        }
-        let Some(ceiling) = self.client_ceiling(db, &credential.client_id, door.hears_changes).await? else {
-            return Ok(Authenticated::Refused("The client of this token may no longer act"));
+        let Some(audience) = door.audiences.into_iter().find(|audience| claims.aud.has(audience)) else {
+            return Ok(Authenticated::Refused("The token was issued for another resource"));
         };
-        let subject = self.subject(db, claims.sub, door.hears_changes).await?;
-        let Some(subject) = subject.filter(|subject| !subject.is_disabled()) else {
-            return Ok(Authenticated::Refused("Whoever this token acts for may no longer do anything"));
+        let (subject, scope) = match self.standing(db, &claims, &credential, door.hears_changes, now).await? {
+            Ok(standing) => standing,
+            Err(why) => return Ok(Authenticated::Refused(why)),
         };
-        let scope = subject.within_rights(&claims.scope.within(&ceiling));
         let (audience, credential) = (audience.to_owned(), Credential::AccessToken(credential));
         Ok(Authenticated::Caller(Arc::new(Principal { subject, credential, scope, audience })))
     }
 
-    /// The claims, from memory or by checking the signature.
-    fn verified_claims(&self, signing: &Signing, token: &str) -> Option<Arc<AccessTokenClaims>> {
+    /// Judges the access token of these [`verified_claims`](Self::verified_claims) in the same way, whichever door it is for:
+    /// `None` unless it would open that door now.
+    pub async fn inspect(
+        &self,
+        db: &Db,
+        claims: Arc<AccessTokenClaims>,
+        issuer: &str,
+        hears_changes: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Inspected>, db::Error> {
+        let Ok(credential) = judge(&claims, issuer, now) else { return Ok(None) };
+        let standing = self.standing(db, &claims, &credential, hears_changes, now).await?;
+        Ok(standing.ok().map(|(subject, scope)| Inspected { claims, subject, scope }))
+    }
+
+    /// For whom a token stands now and with which scope, or why it no longer stands: revocation, and whether its client and
+    /// whoever it is about may still act.
+    async fn standing(
+        &self,
+        db: &Db,
+        claims: &AccessTokenClaims,
+        credential: &AccessTokenCredential,
+        hears_changes: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(Subject, Scope), &'static str>, db::Error> {
+        let revocable = Revocable { token: &credential.id, grant: credential.grant };
+        if self.is_revoked(db, &revocable, hears_changes, now).await? {
+            return Ok(Err("The token was revoked"));
+        }
+        let Some(ceiling) = self.client_ceiling(db, &credential.client_id, hears_changes).await? else {
+            return Ok(Err("The client of this token may no longer act"));
+        };
+        let subject = self.subject(db, claims.sub, hears_changes).await?;
+        let Some(subject) = subject.filter(|subject| !subject.is_disabled()) else {
+            return Ok(Err("Whoever this token acts for may no longer do anything"));
+        };
+        let scope = subject.within_rights(&claims.scope.within(&ceiling));
+        Ok(Ok((subject, scope)))
+    }
+
+    /// The claims of a token that we signed, from memory or by checking the signature. They say nothing of revocation and time.
+    pub fn verified_claims(&self, signing: &Signing, token: &str) -> Option<Arc<AccessTokenClaims>> {
         let digest: [u8; 32] = Sha256::digest(token).into();
         if let Some(known) = self.verified.get(&digest) {
             return Some(known);
@@ -96,17 +142,10 @@ impl Access {
 }
 
 /// What the claims themselves say, whatever was remembered of the signature (RFC 9068 §4).
-fn judge<'a>(
-    claims: &AccessTokenClaims,
-    door: Door<'a>,
-    now: DateTime<Utc>,
-) -> Result<(AccessTokenCredential, &'a str), &'static str> {
-    if claims.iss != door.issuer || claims.token_use != "access" {
+fn judge(claims: &AccessTokenClaims, issuer: &str, now: DateTime<Utc>) -> Result<AccessTokenCredential, &'static str> {
+    if claims.iss != issuer || claims.token_use != "access" {
         return Err("The token is not one of ours");
     }
-    let Some(audience) = door.audiences.into_iter().find(|audience| claims.aud.has(audience)) else {
-        return Err("The token was issued for another resource");
-    };
     // What a program does for a person, that person allowed; nothing of it outlives the grant.
     if matches!(claims.sub, SubjectId::Person(_)) && claims.grant_id.is_none() {
         return Err("The token is not one of ours");
@@ -123,12 +162,12 @@ fn judge<'a>(
     if issued_at > now + CLOCK_SKEW {
         return Err("The token is not valid yet");
     }
-    let credential = AccessTokenCredential {
+    Ok(AccessTokenCredential {
         id: claims.jti.clone(),
         grant: claims.grant_id,
         client_id: claims.client_id.clone(),
         issued_at,
         expires_at,
-    };
-    Ok((credential, audience))
+        key: claims.cnf.as_ref().map(|confirmation| confirmation.jkt.clone()),
+    })
 }

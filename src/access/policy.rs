@@ -119,6 +119,7 @@ mod tests {
             client_id: "client".to_owned(),
             issued_at: DateTime::UNIX_EPOCH,
             expires_at: DateTime::UNIX_EPOCH,
+            key: None,
         };
         Principal {
             subject: Subject::Person(Arc::new(person)),

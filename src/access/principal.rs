@@ -113,4 +113,6 @@ pub struct AccessTokenCredential {
     pub issued_at: DateTime<Utc>,
     /// When it stops by itself.
     pub expires_at: DateTime<Utc>,
+    /// The thumbprint of the key without which it opens nothing (RFC 9449 §6.1).
+    pub key: Option<String>,
 }

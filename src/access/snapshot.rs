@@ -9,6 +9,7 @@ use moka::sync::Cache;
 
 use super::principal::Subject;
 use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
+use super::seen_proofs::SeenProofs;
 use crate::db::changes::Changes;
 use crate::db::{self, Db};
 use crate::grants::client;
@@ -25,6 +26,7 @@ pub struct Access {
     clients: Remembered<String, Arc<Scope>>,
     /// By the SHA-256 of the token: its signature and type were good, everything else is judged at every call.
     pub(super) verified: Cache<[u8; 32], Arc<AccessTokenClaims>>,
+    proofs: SeenProofs,
     /// True from the moment we hear that revocations changed until they have been read again.
     behind: AtomicBool,
     reading: tokio::sync::Mutex<()>,
@@ -39,6 +41,7 @@ impl Default for Access {
             subjects: Remembered::default(),
             clients: Remembered::default(),
             verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
+            proofs: SeenProofs::default(),
             behind: AtomicBool::new(false),
             reading: tokio::sync::Mutex::default(),
             read_since: AtomicU64::new(0),
@@ -95,6 +98,11 @@ impl Access {
     /// Forgets which signatures were good, after the keys changed.
     pub fn forget_tokens(&self) {
         self.verified.invalidate_all();
+    }
+
+    /// True when this node sees the proof of possession that this key named `id` for the first time.
+    pub fn first_sight(&self, key: &str, id: &str) -> bool {
+        self.proofs.first_sight(key, id)
     }
 
     /// Current facts of whoever a token is about: from memory where that can be trusted.

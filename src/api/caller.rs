@@ -41,7 +41,7 @@ async fn allowed(request: &HttpRequest, action: &Action<'_>) -> Result<Arc<Princ
         Decision::Allowed => Ok(principal),
         Decision::NeedsScope(scope) => {
             let metadata = Resource::Api.metadata_url(&app.config.server.public_url);
-            Err(Challenge::insufficient_scope(metadata, scope).into())
+            Err(Challenge::insufficient_scope(metadata, &principal, scope).into())
         }
         Decision::Denied(why) => Err(Problem::Forbidden(why)),
     }

@@ -1,4 +1,4 @@
-//! `portcullis client-add`, `client-list`: the OAuth clients that an administrator vouches for.
+//! `portcullis client-*`: the OAuth clients that an administrator vouches for, and what is done about any client.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,12 @@ use super::installation::{self, Role};
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
+use crate::db::{Connection, QueryResult};
+use crate::grants::Terms;
 use crate::grants::add_client::{self, Added, Plan, add_client};
 use crate::grants::client::{self, Client, ClientOptions, ClientOrigin, Profile, Uris};
 use crate::grants::client_metadata::AuthMethod;
+use crate::grants::disable;
 use crate::oauth::token::GrantType;
 use crate::types::{RedirectUri, Scope, Words, known_scopes};
 
@@ -71,6 +74,13 @@ pub struct List {
     /// At most so many
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     limit: i64,
+}
+
+/// Which client.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Its client id
+    client_id: String,
 }
 
 /// A grant by its name on the wire, or by the last word of a long one.
@@ -198,4 +208,37 @@ fn facts(client: &Client) -> Value {
         "created_at": client.created_at,
         "disabled": client.disabled_at.is_some(),
     })
+}
+
+impl Named {
+    /// Cuts it off. A running server hears of it at once.
+    pub fn disable(self, config: Config) -> Result<Report, Failure> {
+        self.change(config, "disabled", async |conn, terms, id| disable::disable(conn, terms, id).await)
+    }
+
+    /// Lets it act again.
+    pub fn enable(self, config: Config) -> Result<Report, Failure> {
+        self.change(config, "enabled", async |conn, terms, id| disable::enable(conn, terms, id).await)
+    }
+
+    fn change(
+        self,
+        config: Config,
+        state: &str,
+        verb: impl AsyncFnOnce(&mut Connection, &Terms<'_>, &str) -> QueryResult<bool>,
+    ) -> Result<Report, Failure> {
+        let Self { client_id } = self;
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let origin = Origin::operator();
+            let terms = open.terms(&origin);
+            let changed = open.db.write(async |conn| verb(conn, &terms, &client_id).await).await;
+            match changed.map_err(Failure::refused)? {
+                true => {
+                    Ok(Report::new(format!("{state} {client_id}"), json!({ "client_id": client_id, "state": state })))
+                }
+                false => Err(Failure::refused(format!("there is no client {client_id:?} that could be {state}"))),
+            }
+        })
+    }
 }

@@ -53,6 +53,10 @@ enum Command {
     ClientAdd(Box<client::Add>),
     /// List OAuth clients, newest first
     ClientList(client::List),
+    /// Cut an OAuth client off: it gets nothing more, and what it has stops working
+    ClientDisable(client::Named),
+    /// Let an OAuth client act again
+    ClientEnable(client::Named),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
     /// Give a program another secret; the one before is worthless at once
@@ -104,6 +108,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
         Command::ClientAdd(verb) => verb.run(loaded.config),
         Command::ClientList(verb) => verb.run(loaded.config),
+        Command::ClientDisable(verb) => verb.disable(loaded.config),
+        Command::ClientEnable(verb) => verb.enable(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),

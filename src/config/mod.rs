@@ -74,7 +74,11 @@ impl Default for Config {
             secret_key: None,
             admin: AdminConfig { username: "admin".to_owned(), password: None },
             lifetimes: Lifetimes::default(),
-            tokens: TokenConfig { access_token_algorithm: Algorithm::Es256, gateway_audience: None },
+            tokens: TokenConfig {
+                access_token_algorithm: Algorithm::Es256,
+                gateway_audience: None,
+                require_dpop_nonce: false,
+            },
             registration: RegistrationConfig::default(),
             outbound: OutboundConfig::default(),
             log: LogConfig { filter: "info".to_owned(), json: false },
@@ -179,6 +183,8 @@ pub struct TokenConfig {
     pub access_token_algorithm: Algorithm,
     /// `PORTCULLIS_GATEWAY_AUDIENCE`: the audience that opens every door; the public URL when there is none.
     pub gateway_audience: Option<String>,
+    /// `PORTCULLIS_REQUIRE_DPOP_NONCE`: DPoP proofs must carry a nonce of ours. Off by default: it costs a round trip.
+    pub require_dpop_nonce: bool,
 }
 
 /// How we go out to URLs that others gave us.

@@ -230,6 +230,13 @@ pub static SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "PORTCULLIS_REQUIRE_DPOP_NONCE",
+        meaning: "Take DPoP proofs only with a nonce that this server gave in the last minutes.",
+        allowed: "true or false",
+        place: place!(tokens.require_dpop_nonce),
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_ACCESS_TOKEN_LIFETIME",
         meaning: "How long an access token is good.",
         allowed: "1s to 24h, such as 1h",

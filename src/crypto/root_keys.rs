@@ -31,6 +31,8 @@ pub enum Label {
     ReturnTo,
     /// CSRF tokens.
     Csrf,
+    /// Nonces for DPoP proofs.
+    DpopNonce,
     /// The constant that tells a wrong root key at start.
     Check,
 }
@@ -44,6 +46,7 @@ impl Label {
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
             Self::Csrf => "portcullis csrf",
+            Self::DpopNonce => "portcullis dpop nonce",
             Self::Check => "portcullis check",
         }
     }

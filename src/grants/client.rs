@@ -2,7 +2,7 @@
 
 mod options;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel::upsert::excluded;
@@ -96,6 +96,11 @@ impl Client {
     /// True when somebody other than the client itself vouches for its name.
     pub fn is_verified(&self) -> bool {
         self.origin == ClientOrigin::Administrator
+    }
+
+    /// True when it is already noted that it was used within the hour.
+    pub fn was_used_lately(&self, now: DateTime<Utc>) -> bool {
+        self.last_used_at.is_some_and(|at| now < at + TOUCHED_EVERY)
     }
 
     /// True when it may use refresh tokens.
@@ -501,10 +506,23 @@ pub async fn is_still(conn: &mut Connection, id: &str, metadata_hash: &[u8]) -> 
     Ok(found.is_some())
 }
 
+/// Cuts a client off (`Some`), or lets it act again (`None`): `false` when nothing changed. Every node hears of it.
+pub async fn set_disabled(conn: &mut Connection, id: &str, at: Option<DateTime<Utc>>) -> QueryResult<bool> {
+    let changes = table::disabled_at.is_null().eq(at.is_some());
+    let changed = diesel::update(table::table.find(id).filter(changes)).set(table::disabled_at.eq(at));
+    if changed.execute(conn).await? == 0 {
+        return Ok(false);
+    }
+    announce(conn, CHANGED).await?;
+    Ok(true)
+}
+/// How exactly it is known when a client was last used.
+const TOUCHED_EVERY: TimeDelta = TimeDelta::hours(1);
+
 /// Notes that it was used, at most once an hour. Never waits, as callers hold locks: whoever has the client locked is using
 /// or changing it.
 pub async fn touch(conn: &mut Connection, id: &str, now: DateTime<Utc>) -> QueryResult<()> {
-    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - chrono::TimeDelta::hours(1)));
+    let stale = table::last_used_at.is_null().or(table::last_used_at.lt(now - TOUCHED_EVERY));
     let free: Option<String> = table::table
         .find(id)
         .filter(stale.assume_not_null())

@@ -75,6 +75,17 @@ pub async fn insert(conn: &mut Connection, grant: &Grant) -> QueryResult<()> {
     diesel::insert_into(table::table).values(grant).execute(conn).await.map(drop)
 }
 
+/// A live grant.
+pub async fn live(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<Option<Grant>> {
+    table::table
+        .find(id)
+        .filter(table::ended_at.is_null().and(table::expires_at.gt(now)))
+        .select(Grant::as_select())
+        .first(conn)
+        .await
+        .optional()
+}
+
 /// A live grant, locked until the transaction is over: what is bought under it is bought before its end, and so dies with
 /// it. Callers that lock a code or token as well lock that first, so they never wait for each other in a circle.
 pub async fn live_locked(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<Option<Grant>> {
@@ -86,6 +97,17 @@ pub async fn live_locked(conn: &mut Connection, id: GrantId, now: DateTime<Utc>)
         .first(conn)
         .await
         .optional()
+}
+
+/// Binds its refresh tokens to a key, once (RFC 9449 §5).
+pub async fn bind(conn: &mut Connection, id: GrantId, key: &str) -> QueryResult<()> {
+    let unbound = table::table.find(id).filter(table::dpop_jkt.is_null());
+    diesel::update(unbound).set(table::dpop_jkt.eq(key)).execute(conn).await.map(drop)
+}
+
+/// True when what is bound to a key comes with proof of it, or is bound to none (RFC 9449 §5, §10).
+pub fn fits_key(bound_to: Option<&str>, proved: Option<&str>) -> bool {
+    bound_to.is_none_or(|key| proved == Some(key))
 }
 
 /// Notes that it bought tokens.

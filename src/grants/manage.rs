@@ -41,10 +41,10 @@ pub async fn find(
     id: &str,
     token: &PlainToken,
 ) -> QueryResult<Option<Client>> {
-    if !registration_token::is_of(conn, id, &terms.keys.hashes(token)).await? {
+    let Some(client) = client::find(conn, id).await?.filter(|client| client.disabled_at.is_none()) else {
         return Ok(None);
-    }
-    Ok(client::find(conn, id).await?.filter(|client| client.disabled_at.is_none()))
+    };
+    Ok(registration_token::is_of(conn, id, &terms.keys.hashes(token)).await?.then_some(client))
 }
 
 /// Lets a client be what it says from now on, in place of what it was (RFC 7592 §2.2).

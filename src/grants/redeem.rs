@@ -25,6 +25,8 @@ pub struct Attempt<'a> {
     pub redirect_uri: Option<&'a str>,
     /// RFC 8707 §2.2: if it comes it must be the one granted.
     pub resource: Option<&'a str>,
+    /// The thumbprint of the key whose possession was proved (RFC 9449 §5).
+    pub proof_key: Option<&'a str>,
 }
 
 /// How an attempt to redeem a code ended.
@@ -88,7 +90,12 @@ pub async fn redeem(
         return Err(diesel::result::Error::RollbackTransaction);
     }
     grant::touch(conn, grant.id, terms.now).await?;
-    client::touch(conn, &client.id, terms.now).await?;
+    if !client.was_used_lately(terms.now) {
+        client::touch(conn, &client.id, terms.now).await?;
+    }
+    if let Some(key) = attempt.proof_key.filter(|_| client.is_public()) {
+        grant::bind(conn, grant.id, key).await?;
+    }
     let refresh = if client.refreshes() { Some(rotate::begin_family(conn, terms, &grant).await?) } else { None };
     let entry = Entry::new(Event::CodeRedeemed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;

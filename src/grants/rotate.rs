@@ -5,6 +5,7 @@
 //! grace after the first use; after it, a second use means that somebody has a copy, and ends the family.
 
 use diesel::QueryResult;
+use serde_json::json;
 
 use super::client::{self, Client};
 use super::grant::{self, EndReason, Grant};
@@ -26,6 +27,8 @@ pub struct Attempt<'a> {
     pub scope: Option<&'a Scope>,
     /// If it comes it must be the one granted.
     pub resource: Option<&'a str>,
+    /// The thumbprint of the key whose possession was proved (RFC 9449 §5).
+    pub proof_key: Option<&'a str>,
 }
 
 /// How an attempt to refresh ended.
@@ -97,6 +100,13 @@ pub async fn rotate(
         State::Expired => return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked")),
         State::Replayed => return replayed(conn, terms, &token).await,
     }
+    // Without the key it is of no use to anybody, so within its grace the family stays (RFC 9449 §5).
+    if !grant::fits_key(grant.dpop_jkt.as_deref(), attempt.proof_key) {
+        let why = "The refresh token is bound to a key; prove that you hold it";
+        let entry = Entry::new(Event::RefreshRefused).user(grant.user_id).client(&client.id).grant(grant.id);
+        audit::record(conn, entry.detail(json!({ "why": why })), terms.origin, terms.now).await?;
+        return Ok(Rotated::Refused(why));
+    }
     if due.issued().is_err() {
         return Err(diesel::result::Error::RollbackTransaction);
     }
@@ -107,7 +117,12 @@ pub async fn rotate(
     refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
     store(conn, terms, &grant, &successor).await?;
     grant::touch(conn, grant.id, terms.now).await?;
-    client::touch(conn, &client.id, terms.now).await?;
+    if !client.was_used_lately(terms.now) {
+        client::touch(conn, &client.id, terms.now).await?;
+    }
+    if let Some(key) = attempt.proof_key.filter(|_| client.is_public()) {
+        grant::bind(conn, grant.id, key).await?;
+    }
     let entry = Entry::new(Event::Refreshed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;
     let scope = attempt.scope.cloned().unwrap_or_else(|| grant.scope.clone());

@@ -1,12 +1,16 @@
-//! Who calls with a bearer credential. A handler that takes a [`Caller`] cannot run without one.
+//! Who calls with an access token, by itself or together with proof of the key that it is bound to. A handler that takes a
+//! [`Caller`] cannot run without one.
 
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
-use super::{challenge::Challenge, urls};
+use super::challenge::{Challenge, Scheme};
+use super::dpop::{self, Flaw, Proof};
+use super::urls;
 use crate::access::authenticate::Door;
+use crate::access::principal::{AccessTokenCredential, Credential};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::types::{PublicUrl, Scope, known_scopes};
@@ -56,20 +60,70 @@ impl Caller {
     /// (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
     pub async fn of(app: &App, request: &HttpRequest, resource: Resource) -> Result<Self, Challenge> {
         let metadata = || resource.metadata_url(&app.config.server.public_url);
-        let offered = resource.offered_scope();
-        let Some(token) = bearer(request) else { return Err(Challenge::missing(metadata(), offered)) };
+        let offered = || resource.offered_scope();
+        let Some(presented) = presented(request) else { return Err(Challenge::missing(metadata(), offered())) };
+        let invalid = |why| Challenge::invalid(metadata(), offered(), presented.scheme, why);
         let own = app.at(resource.path());
         let hears_changes = app.access.is_current(&app.changes);
         let door = Door { issuer: app.issuer(), audiences: [&own, app.gateway_audience()], hears_changes };
-        match judge(app, token, door).await {
-            Ok(Authenticated::Caller(principal)) => Ok(Self(principal)),
-            Ok(Authenticated::Refused(why)) => Err(Challenge::invalid(metadata(), offered, why)),
+        let principal = match judge(app, presented.token, door).await {
+            Ok(Authenticated::Caller(principal)) => principal,
+            Ok(Authenticated::Refused(why)) => return Err(invalid(why)),
             Err(error) => {
                 tracing::warn!(error, "a token could not be judged");
-                Err(Challenge::unavailable())
+                return Err(Challenge::unavailable());
+            }
+        };
+        let Credential::AccessToken(token) = &principal.credential;
+        match holds_key(app, request, &presented, token) {
+            Ok(()) => Ok(Self(principal)),
+            Err(Unproved::Token(why)) => Err(invalid(why)),
+            Err(Unproved::Proof(Flaw::Invalid(why))) => Err(Challenge::proof(metadata(), why)),
+            Err(Unproved::Proof(Flaw::Nonce)) => {
+                Err(Challenge::nonce(metadata(), dpop::nonce(&app.keys, app.clock.now())))
             }
         }
     }
+}
+
+/// A token, and how it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Presented<'a> {
+    scheme: Scheme,
+    token: &'a str,
+}
+
+/// Why a token is of no use to whoever presents it.
+enum Unproved {
+    Token(&'static str),
+    Proof(Flaw),
+}
+
+/// A token that is bound to a key comes in the scheme that says so and with a new proof of that key; one that is bound to none
+/// does not (RFC 9449 §7.1, §7.2). So a token that was stolen alone opens nothing.
+fn holds_key(
+    app: &App,
+    request: &HttpRequest,
+    presented: &Presented<'_>,
+    token: &AccessTokenCredential,
+) -> Result<(), Unproved> {
+    let key = match (&token.key, presented.scheme) {
+        (None, Scheme::Bearer) => return Ok(()),
+        (None, Scheme::Dpop) => return Err(Unproved::Token("The token is bound to no key; present it as Bearer")),
+        (Some(_), Scheme::Bearer) => {
+            return Err(Unproved::Token("The token is bound to a key; present it as DPoP, with a proof"));
+        }
+        (Some(key), Scheme::Dpop) => key,
+    };
+    let proof = Proof::of(app, request, Some(presented.token)).map_err(Unproved::Proof)?;
+    let proof = proof.ok_or(Unproved::Proof(Flaw::Invalid("The DPoP header is missing")))?;
+    if proof.key != *key {
+        return Err(Unproved::Token("The proof was made with another key than the one that the token is bound to"));
+    }
+    if !app.access.first_sight(&proof.key, &proof.id) {
+        return Err(Unproved::Proof(Flaw::Invalid("The proof was used before")));
+    }
+    Ok(())
 }
 
 /// Judges a token; one that names a key we have not seen yet is judged again once we have looked for it.
@@ -85,12 +139,12 @@ async fn judge(app: &App, token: &str, door: Door<'_>) -> Result<Authenticated, 
     }
 }
 
-/// The presented bearer token: RFC 6750 §2.1, and the header in which gateways pass it on.
-fn bearer(request: &HttpRequest) -> Option<&str> {
+/// The presented token: RFC 6750 §2.1, RFC 9449 §7.1, and the header in which gateways pass it on.
+fn presented(request: &HttpRequest) -> Option<Presented<'_>> {
     let headers = request.headers();
     let value = headers.get("x-authorization").or_else(|| headers.get(AUTHORIZATION))?;
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    Some(Presented { scheme: Scheme::named(scheme)?, token: token.trim() })
 }
 
 #[cfg(test)]
@@ -108,16 +162,19 @@ mod tests {
                 .to_http_request()
         };
         for (headers, expected) in [
-            (&[("authorization", "Bearer a")][..], Some("a")),
-            (&[("authorization", "bearer a")], Some("a")),
-            (&[("authorization", "Bearer a"), ("x-authorization", "Bearer b")], Some("b")),
+            (&[("authorization", "Bearer a")][..], Some((Scheme::Bearer, "a"))),
+            (&[("authorization", "bearer a")], Some((Scheme::Bearer, "a"))),
+            (&[("authorization", "dpop a")], Some((Scheme::Dpop, "a"))),
+            (&[("authorization", "Bearer a"), ("x-authorization", "Bearer b")], Some((Scheme::Bearer, "b"))),
+            (&[("authorization", "Bearer a"), ("x-authorization", "DPoP b")], Some((Scheme::Dpop, "b"))),
             (&[("authorization", "Bearer a"), ("x-authorization", "Basic b")], None),
             (&[("authorization", "Basic a")], None),
             (&[], None),
         ] {
-            assert_eq!(bearer(&request(headers)), expected, "{headers:?}");
+            let expected = expected.map(|(scheme, token)| Presented { scheme, token });
+            assert_eq!(presented(&request(headers)), expected, "{headers:?}");
         }
         let query = TestRequest::with_uri("/mcp?access_token=a").to_http_request();
-        assert_eq!(bearer(&query), None, "never from a URL");
+        assert_eq!(presented(&query), None, "never from a URL");
     }
 }

@@ -5,25 +5,54 @@ use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, RETRY_AFTER, WWW_AU
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
+use super::dpop::{self, NONCE_HEADER};
 use super::no_store::NoStore;
-
+use crate::access::Principal;
+use crate::access::principal::Credential;
 use crate::types::Scope;
 
 /// Why a caller is turned away, and where its client finds what it needs.
 ///
-/// One header line, `Bearer` first, every value in double quotes and no text that looks like a parameter inside another:
-/// clients search it naively for `name="value"`.
+/// One header line and one challenge, every value in double quotes and no text that looks like a parameter inside another:
+/// clients search it naively for `name="value"`, and many read it only if `Bearer` comes first. So `DPoP` answers those alone
+/// that presented a token in that scheme (RFC 9449 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal:?}")]
 pub struct Challenge {
+    scheme: Scheme,
     refusal: Refusal,
     resource_metadata: String,
+}
+
+/// In which scheme a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever has it may use it (RFC 6750).
+    Bearer,
+    /// Only with a proof of the key that it is bound to (RFC 9449 §7.1).
+    Dpop,
+}
+
+impl Scheme {
+    /// The scheme of that name, in whatever case (RFC 9110 §11.1).
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Bearer, Self::Dpop].into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refusal {
     Missing { offered: Scope },
     Invalid { why: &'static str, offered: Scope },
+    Proof { why: &'static str },
+    Nonce { fresh: String },
     Scope { needed: Scope },
     Unavailable,
 }
@@ -31,39 +60,55 @@ enum Refusal {
 impl Challenge {
     /// No credential came: 401 without an error code (RFC 6750 §3.1). `offered` is what a client should ask for.
     pub fn missing(resource_metadata: String, offered: Scope) -> Self {
-        Self { refusal: Refusal::Missing { offered }, resource_metadata }
+        Self { scheme: Scheme::Bearer, refusal: Refusal::Missing { offered }, resource_metadata }
     }
 
     /// The credential is not, or no longer, good for this door: 401.
-    pub fn invalid(resource_metadata: String, offered: Scope, why: &'static str) -> Self {
-        Self { refusal: Refusal::Invalid { why, offered }, resource_metadata }
+    pub fn invalid(resource_metadata: String, offered: Scope, scheme: Scheme, why: &'static str) -> Self {
+        Self { scheme, refusal: Refusal::Invalid { why, offered }, resource_metadata }
+    }
+
+    /// The proof of possession is not good for this request: 401.
+    pub fn proof(resource_metadata: String, why: &'static str) -> Self {
+        Self { scheme: Scheme::Dpop, refusal: Refusal::Proof { why }, resource_metadata }
+    }
+
+    /// The proof of possession must carry this nonce: 401 (RFC 9449 §9).
+    pub fn nonce(resource_metadata: String, fresh: String) -> Self {
+        Self { scheme: Scheme::Dpop, refusal: Refusal::Nonce { fresh }, resource_metadata }
     }
 
     /// The credential is good but not for this: 403. `needed` is everything this call takes together with what was
     /// granted already, since some clients replace their scope by it.
-    pub fn insufficient_scope(resource_metadata: String, needed: Scope) -> Self {
-        Self { refusal: Refusal::Scope { needed }, resource_metadata }
+    pub fn insufficient_scope(resource_metadata: String, principal: &Principal, needed: Scope) -> Self {
+        let Credential::AccessToken(token) = &principal.credential;
+        let scheme = if token.key.is_some() { Scheme::Dpop } else { Scheme::Bearer };
+        Self { scheme, refusal: Refusal::Scope { needed }, resource_metadata }
     }
 
     /// We cannot tell right now: 503, never a 401 that would make clients throw good tokens away.
     pub fn unavailable() -> Self {
-        Self { refusal: Refusal::Unavailable, resource_metadata: String::new() }
+        Self { scheme: Scheme::Bearer, refusal: Refusal::Unavailable, resource_metadata: String::new() }
     }
 
     fn header(&self) -> Option<String> {
-        let metadata = &self.resource_metadata;
-        match &self.refusal {
-            Refusal::Missing { offered } => {
-                Some(format!(r#"Bearer scope="{offered}", resource_metadata="{metadata}""#))
+        let says = match &self.refusal {
+            Refusal::Missing { offered } => format!(r#"scope="{offered}""#),
+            Refusal::Invalid { why, offered } => {
+                format!(r#"error="invalid_token", error_description="{why}", scope="{offered}""#)
             }
-            Refusal::Invalid { why, offered } => Some(format!(
-                r#"Bearer error="invalid_token", error_description="{why}", scope="{offered}", resource_metadata="{metadata}""#
-            )),
-            Refusal::Scope { needed } => Some(format!(
-                r#"Bearer error="insufficient_scope", error_description="{INSUFFICIENT}", scope="{needed}", resource_metadata="{metadata}""#
-            )),
-            Refusal::Unavailable => None,
-        }
+            Refusal::Proof { why } => format!(r#"error="invalid_dpop_proof", error_description="{why}""#),
+            Refusal::Nonce { .. } => format!(r#"error="use_dpop_nonce", error_description="{NONCE_NEEDED}""#),
+            Refusal::Scope { needed } => {
+                format!(r#"error="insufficient_scope", error_description="{INSUFFICIENT}", scope="{needed}""#)
+            }
+            Refusal::Unavailable => return None,
+        };
+        let algorithms = match self.scheme {
+            Scheme::Bearer => String::new(),
+            Scheme::Dpop => format!(r#", algs="{}""#, dpop::algorithms().join(" ")),
+        };
+        Some(format!(r#"{} {says}, resource_metadata="{}"{algorithms}"#, self.scheme.name(), self.resource_metadata))
     }
 
     /// The same in words, for the body.
@@ -74,6 +119,8 @@ impl Challenge {
                 "error_description": "This needs an access token. MCP clients get one by themselves from the URL in WWW-Authenticate.",
             }),
             Refusal::Invalid { why, .. } => json!({ "error": "invalid_token", "error_description": why }),
+            Refusal::Proof { why } => json!({ "error": "invalid_dpop_proof", "error_description": why }),
+            Refusal::Nonce { .. } => json!({ "error": "use_dpop_nonce", "error_description": NONCE_NEEDED }),
             Refusal::Scope { needed } => {
                 json!({ "error": "insufficient_scope", "error_description": INSUFFICIENT, "scope": needed })
             }
@@ -85,12 +132,15 @@ impl Challenge {
     }
 }
 
+const NONCE_NEEDED: &str = "Make the proof again, with the nonce in the header DPoP-Nonce";
 const INSUFFICIENT: &str = "More rights are needed for this; authorize again to ask for them";
 
 impl ResponseError for Challenge {
     fn status_code(&self) -> StatusCode {
         match self.refusal {
-            Refusal::Missing { .. } | Refusal::Invalid { .. } => StatusCode::UNAUTHORIZED,
+            Refusal::Missing { .. } | Refusal::Invalid { .. } | Refusal::Proof { .. } | Refusal::Nonce { .. } => {
+                StatusCode::UNAUTHORIZED
+            }
             Refusal::Scope { .. } => StatusCode::FORBIDDEN,
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -102,11 +152,14 @@ impl ResponseError for Challenge {
         match self.header() {
             Some(value) => {
                 response.insert_header((WWW_AUTHENTICATE, value));
-                response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate"));
+                response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, DPoP-Nonce"));
             }
             None => {
                 response.insert_header((RETRY_AFTER, "1"));
             }
+        }
+        if let Refusal::Nonce { fresh } = &self.refusal {
+            response.insert_header((NONCE_HEADER, fresh.as_str()));
         }
         response.json(self.body())
     }

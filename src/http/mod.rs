@@ -7,6 +7,7 @@ pub mod challenge;
 pub mod client_address;
 pub mod cookies;
 pub mod cross_origin;
+pub mod dpop;
 pub mod form;
 pub mod limit;
 pub mod no_store;

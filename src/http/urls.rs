@@ -24,6 +24,8 @@ pub const REGISTER: &str = "/oauth/clients/register";
 pub const CLIENT_CONFIGURATION: &str = "/oauth/clients/register/{client_id}";
 /// RFC 7009 §2.
 pub const REVOKE: &str = "/oauth/revoke";
+/// RFC 7662 §2.
+pub const INTROSPECT: &str = "/oauth/introspect";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.
 pub const AUTHORIZE_GUESS: &str = "/authorize";
 /// Where SDKs guess the token endpoint to be.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::http::caller::Resource;
-use crate::http::urls;
+use crate::http::{dpop, urls};
 use crate::types::PublicUrl;
 
 /// The resource identifier of our MCP server: what tokens for it have as their audience (RFC 8707 §2).
@@ -22,6 +22,8 @@ pub fn document(public_url: &PublicUrl) -> Value {
         "authorization_servers": [public_url.issuer()],
         "scopes_supported": Resource::Mcp.offered_scope().tokens().collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": dpop::algorithms(),
+        "dpop_bound_access_tokens_required": false,
         "resource_name": "Portcullis",
         "resource_documentation": public_url.at(urls::HOME),
     })

@@ -114,7 +114,8 @@ fn allowed(principal: &Principal, action: &Action<'_>, world: &World<'_>) -> Res
     match policy::decide(principal, action) {
         Decision::Allowed => Ok(()),
         Decision::NeedsScope(scope) => {
-            Err(Refusal::Challenge(Challenge::insufficient_scope(Resource::Mcp.metadata_url(world.public_url), scope)))
+            let metadata = Resource::Mcp.metadata_url(world.public_url);
+            Err(Refusal::Challenge(Challenge::insufficient_scope(metadata, principal, scope)))
         }
         Decision::Denied(why) => Err(Failure::denied(why).into()),
     }

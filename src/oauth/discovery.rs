@@ -12,7 +12,7 @@ use crate::config::RegistrationMode;
 use crate::crypto::statement::StatementAlgorithm;
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::sign::PersonClaims;
-use crate::http::urls;
+use crate::http::{dpop, urls};
 use crate::types::known_scopes;
 
 /// What clients learn of us. Members that would be empty are not there, never `null`.
@@ -24,6 +24,7 @@ struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_endpoint: Option<String>,
     revocation_endpoint: String,
+    introspection_endpoint: String,
     jwks_uri: String,
     scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
@@ -34,6 +35,9 @@ struct Metadata {
     token_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
     revocation_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
+    dpop_signing_alg_values_supported: [&'static str; StatementAlgorithm::STRONG.len()],
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
     prompt_values_supported: [&'static str; 4],
@@ -60,6 +64,7 @@ fn metadata(app: &App) -> Metadata {
         token_endpoint: app.at(urls::TOKEN),
         registration_endpoint: (registration.mode != RegistrationMode::Off).then(|| app.at(urls::REGISTER)),
         revocation_endpoint: app.at(urls::REVOKE),
+        introspection_endpoint: app.at(urls::INTROSPECT),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: known_scopes::ALL.into_iter().filter(|token| registration.scope.has(token)).collect(),
@@ -71,6 +76,10 @@ fn metadata(app: &App) -> Metadata {
         token_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
         revocation_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
+        // Public clients may not ask about tokens (RFC 7662 §4).
+        introspection_endpoint_auth_methods_supported: confidential_methods().collect(),
+        introspection_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
+        dpop_signing_alg_values_supported: dpop::algorithms(),
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
         prompt_values_supported: ["none", "login", "consent", "select_account"],
@@ -80,4 +89,8 @@ fn metadata(app: &App) -> Metadata {
         id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),
         claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(PersonClaims::NAMES).collect(),
     }
+}
+
+fn confidential_methods() -> impl Iterator<Item = &'static str> {
+    AuthMethod::ALL.into_iter().filter(|method| *method != AuthMethod::None).map(AuthMethod::name)
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::db;
 use crate::grants::sign::SigningError;
+use crate::http::dpop::NONCE_HEADER;
 use crate::http::limit::Wait;
 use crate::http::no_store::NoStore;
 
@@ -51,6 +52,10 @@ pub enum Error {
         /// True when one came that is no good: then the challenge says so.
         presented: bool,
     },
+    /// A proof of possession that is not good for this request (RFC 9449 §5).
+    InvalidDpopProof(&'static str),
+    /// A proof of possession that must carry this nonce (RFC 9449 §8).
+    UseDpopNonce(String),
     /// A body of more bytes than the URL takes.
     TooLarge,
     /// Too much at once.
@@ -78,6 +83,8 @@ impl Error {
             Self::UnapprovedSoftwareStatement => (StatusCode::BAD_REQUEST, "unapproved_software_statement"),
             Self::RegistrationOff => (StatusCode::FORBIDDEN, "access_denied"),
             Self::NeedsToken { .. } => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+            Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
@@ -93,7 +100,8 @@ impl Error {
             | Self::InvalidGrant(why)
             | Self::UnauthorizedClient(why)
             | Self::InvalidScope(why)
-            | Self::InvalidTarget(why) => why,
+            | Self::InvalidTarget(why)
+            | Self::InvalidDpopProof(why) => why,
             Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
             Self::InvalidSoftwareStatement => {
                 "The software statement is malformed, expired, or not signed by its issuer"
@@ -101,6 +109,7 @@ impl Error {
             Self::UnapprovedSoftwareStatement => "The issuer of the software statement is not trusted here",
             Self::RegistrationOff => "Clients cannot register themselves here; an administrator has to",
             Self::UnsupportedGrantType => "This grant type is not offered; the metadata lists those that are",
+            Self::UseDpopNonce(_) => "Make the proof again, with the nonce in the header DPoP-Nonce",
             Self::TooLarge => "The body is larger than this URL takes",
             Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
             Self::Unavailable => "The database cannot be reached; try again in a moment",
@@ -141,6 +150,9 @@ impl ResponseError for Error {
             Self::TooMany(wait) => {
                 response.insert_header((RETRY_AFTER, wait.seconds()));
             }
+            Self::UseDpopNonce(fresh) => {
+                response.insert_header((NONCE_HEADER, fresh.as_str()));
+            }
             Self::Unavailable => {
                 response.insert_header((RETRY_AFTER, 1));
             }
@@ -164,6 +176,9 @@ impl From<db::Error> for Error {
 
 impl From<SigningError> for Error {
     fn from(error: SigningError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            SigningError::Database(error) => error.into(),
+            error => Self::Internal(error.to_string()),
+        }
     }
 }

@@ -10,7 +10,7 @@
 //! | RFC 6749 | 2.3 client authentication | `client_request` | `tests/it/oauth/client_authentication.rs` |
 //! | RFC 7523, OpenID Connect Core | 2.2, 3; 9 `private_key_jwt` | `client_request/assertion.rs`, `grants/client_assertion.rs` | `tests/it/oauth/client_assertion.rs` |
 //! | RFC 7636 | 4 PKCE, S256 only | `authorize/checks.rs`, `grants/machine/` | `tests/it/oauth/code.rs` |
-//! | RFC 7009 | 2 revocation | `revoke.rs` | `tests/it/oauth/client_authentication.rs` |
+//! | RFC 7009 | 2 revocation | `revoke.rs`, `grants/revoke.rs` | `tests/it/oauth/revocation.rs` |
 //! | RFC 7517 | 5 key set | `jwks.rs` | `tests/it/oauth/signing_keys.rs` |
 //! | RFC 7591 | 3 registration | `register.rs` | `tests/it/oauth/registration.rs` |
 //! | RFC 7591 | 2.3 software statements | `errands/software_statement.rs` | `tests/it/oauth/registration_policy.rs` |
@@ -20,6 +20,11 @@
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
 //! | RFC 9068 | 2 access tokens | `token/mod.rs`, `grants/sign.rs` | `tests/it/oauth/forged.rs` |
+//! | RFC 7662 | 2 introspection | `introspect.rs`, `access/authenticate.rs` | `tests/it/oauth/introspection.rs` |
+//! | RFC 9449 | 4 DPoP proofs | `http/dpop.rs` | `tests/it/oauth/dpop.rs` |
+//! | RFC 9449 | 5 bound tokens | `possession.rs`, `grants/rotate.rs` | `tests/it/oauth/dpop.rs` |
+//! | RFC 9449 | 7 bound tokens at a resource | `http/caller.rs`, `http/challenge.rs` | `tests/it/oauth/dpop.rs` |
+//! | RFC 9449 | 8, 9 nonces | `http/dpop.rs` | `tests/it/oauth/dpop.rs` |
 //! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
 
 pub mod authorize;
@@ -27,7 +32,10 @@ pub mod client_configuration;
 mod client_request;
 pub mod discovery;
 mod error;
+pub mod introspect;
 pub mod jwks;
+mod own_token;
+mod possession;
 pub mod register;
 mod resource;
 pub mod revoke;

@@ -6,6 +6,7 @@ use chrono::DateTime;
 
 use super::client_request::ClientRequest;
 use super::error::Error;
+use super::own_token;
 use crate::app::App;
 use crate::crypto::{PlainToken, TokenKind};
 use crate::db::Connection;
@@ -23,14 +24,15 @@ pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> 
     if let Some(refresh) = PlainToken::parse(TokenKind::Refresh, token) {
         let verb = async |conn: &mut Connection| revoke::refresh_token(conn, &terms, client, &refresh).await;
         app.cut(verb).await?;
-    } else if let Some(claims) = app.signing.verify_access_token(token).filter(|claims| claims.client_id == client.id) {
-        let expires_at = DateTime::from_timestamp(claims.exp, 0).filter(|expires_at| *expires_at > terms.now);
-        if let Some(expires_at) = expires_at {
-            let verb = async |conn: &mut Connection| {
-                revoke::access_token(conn, &terms, client, &claims.jti, claims.grant_id, expires_at).await
-            };
-            app.cut(verb).await?;
-        }
+        return Ok(HttpResponse::Ok().no_store().finish());
+    }
+    let claims = own_token::claims(&app, token).await?.filter(|claims| claims.client_id == client.id);
+    let expires_at = claims.as_ref().and_then(|claims| DateTime::from_timestamp(claims.exp, 0));
+    if let (Some(claims), Some(expires_at)) = (claims, expires_at.filter(|expires_at| *expires_at > terms.now)) {
+        let verb = async |conn: &mut Connection| {
+            revoke::access_token(conn, &terms, client, &claims.jti, claims.grant_id, expires_at).await
+        };
+        app.cut(verb).await?;
     }
     Ok(HttpResponse::Ok().no_store().finish())
 }

@@ -11,7 +11,7 @@ use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, cross_origin, urls};
 use crate::mcp;
-use crate::oauth::{authorize, client_configuration, discovery, jwks, register, revoke, token};
+use crate::oauth::{authorize, client_configuration, discovery, introspect, jwks, register, revoke, token};
 use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
 use crate::web as pages;
 
@@ -69,6 +69,7 @@ fn oauth(config: &mut ServiceConfig) {
     let configuration = configuration.route(read(client_configuration::get));
     let configuration = configuration.route(web::put().to(client_configuration::put));
     config.service(configuration.route(web::delete().to(client_configuration::delete)));
+    config.service(posted(urls::INTROSPECT, FORM_LIMIT).route(web::post().to(introspect::post)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
 }
 
@@ -125,7 +126,13 @@ where
 
 /// For what any web page may read: nothing there depends on who is signed in (`decisions` 15).
 fn anyone() -> Cors {
-    Cors::default().allow_any_origin().send_wildcard().allow_any_method().allow_any_header().max_age(3600)
+    Cors::default()
+        .allow_any_origin()
+        .send_wildcard()
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(["DPoP-Nonce"])
+        .max_age(3600)
 }
 
 /// For MCP: our own origin, this machine's, and those that the operator allows.
@@ -136,6 +143,6 @@ fn allowed(public_url: &PublicUrl, server: &ServerConfig) -> Cors {
         .block_on_origin_mismatch(false)
         .allow_any_method()
         .allow_any_header()
-        .expose_headers(["WWW-Authenticate", "Mcp-Session-Id", "X-Request-Id"])
+        .expose_headers(["WWW-Authenticate", "DPoP-Nonce", "Mcp-Session-Id", "X-Request-Id"])
         .max_age(3600)
 }

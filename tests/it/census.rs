@@ -67,6 +67,7 @@ const CENSUS: &[Entry] = &[
                 Plain,
                 &["require_pushed_authorization_requests", "profile", "access_token_lifetime", "service_account_id"],
             ),
+            (Plain, &["resource_identifier"]),
         ],
     ),
     (

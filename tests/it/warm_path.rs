@@ -1,11 +1,12 @@
-//! The warm path of an MCP call makes no database query: the database itself says so.
+//! The warm path of an MCP call makes no database query, and that of an introspection one: the database itself says so.
 
 use diesel::sql_types::{Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use portcullis::db::Connection;
+use portcullis::http::urls;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{Holder, TestApp};
 
 #[derive(diesel::QueryableByName)]
 struct Moment {
@@ -56,4 +57,38 @@ async fn a_warm_call_asks_the_database_nothing() {
 
     app.call_tool(&token, "leave_note", json!({ "note": "I was here" })).await.assert(200);
     assert!(!asked_since(&mut conn, &before).await.is_empty(), "the witness sees what is asked");
+}
+
+/// RFC 9449: proofs are judged and remembered without the database, too.
+#[tokio::test]
+async fn a_warm_call_with_a_bound_token_asks_the_database_nothing() {
+    let app = TestApp::start().await;
+    let (ada, client, holder) = (app.person("ada").await, app.client().await, Holder::new());
+    let token = holder.connect(&client, &ada).await.access;
+    let mut conn = app.db().direct().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    holder.call(&app, &token).await.assert(200);
+    let before = moment(&mut conn).await;
+    for _ in 0..50 {
+        holder.call(&app, &token).await.assert(200);
+    }
+    assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
+}
+
+/// RFC 7662: who asks is looked up; what is asked about is in memory.
+#[tokio::test]
+async fn a_warm_introspection_asks_for_its_client_alone() {
+    let app = TestApp::start().await;
+    let (ada, client) = (app.person("ada").await, app.confidential_client().await);
+    let token = client.connect(&ada).await.access;
+    let mut conn = app.db().direct().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let ask = async || client.post(urls::INTROSPECT, &[("token", &token)]).await.assert(200).json();
+    ask().await;
+    let before = moment(&mut conn).await;
+    for _ in 0..20 {
+        assert_eq!(ask().await["active"], true);
+        let asked = asked_since(&mut conn, &before).await;
+        assert!(!asked.is_empty() && asked.iter().all(|query| query.contains(r#"FROM "clients""#)), "{asked:?}");
+    }
 }

@@ -38,6 +38,8 @@ pub struct ClientOptions {
     pub access_token_lifetime: Option<i32>,
     /// As whom it acts by client credentials.
     pub service_account_id: Option<ServiceAccountId>,
+    /// The resource that it is: it may ask about tokens with this audience (RFC 7662 §2.2).
+    pub resource_identifier: Option<String>,
 }
 
 impl ClientOptions {

@@ -22,6 +22,7 @@ const MAX_OPAQUE: usize = 4096;
 pub fn check(app: &App, trusted: &Trusted<'_>) -> Result<AuthorizationRequest, Refusal> {
     let params = trusted.params;
     no_request_object(trusted)?;
+    registered_for_codes(&trusted.client)?;
     response_type(params.get("response_type"))?;
     response_mode(params.get("response_mode"))?;
     let code_challenge = code_challenge(params.get("code_challenge_method"), params.get("code_challenge"))?;
@@ -49,6 +50,14 @@ fn no_request_object(trusted: &Trusted<'_>) -> Result<(), Refusal> {
         return Err(Refusal("request_uri_not_supported", "Send plain parameters instead of a request_uri"));
     }
     Ok(())
+}
+
+/// RFC 6749 §4.1.2.1: a client may have registered for other grants alone.
+fn registered_for_codes(client: &Client) -> Result<(), Refusal> {
+    match client.grant_types.has("authorization_code") {
+        true => Ok(()),
+        false => Err(Refusal("unauthorized_client", "This client has not registered the grant authorization_code")),
+    }
 }
 
 /// OAuth 2.1 §4.1.1: only codes; no token ever travels through a browser.

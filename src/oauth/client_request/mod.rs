@@ -30,6 +30,8 @@ pub struct ClientRequest {
     pub params: Params,
     /// How it proved who it is.
     pub method: AuthMethod,
+    /// The thumbprint of the key that it has proved to hold, at the token endpoint (RFC 9449 §5): what it gets is bound to it.
+    pub proof_key: Option<String>,
 }
 
 impl FromRequest for ClientRequest {
@@ -59,7 +61,7 @@ impl FromRequest for ClientRequest {
             let presented = Presented::read(header.as_ref(), &params)?;
             let client = authenticate(&app, &presented, &path, &origin).await?;
             let method = presented.proof.method();
-            Ok(Self { client, params, method })
+            Ok(Self { client, params, method, proof_key: None })
         })
     }
 }

@@ -16,15 +16,20 @@ pub(super) async fn redeem(app: &App, form: &ClientRequest, origin: &Origin) -> 
     // A code-shaped string of another kind, or one with a typo, ends here, before any query.
     let code = PlainToken::parse(TokenKind::Code, code);
     let code = code.ok_or(Error::InvalidGrant("The code is unknown or has expired"))?;
-    let attempt =
-        Attempt { code: &code, verifier, redirect_uri: params.get("redirect_uri"), resource: resource.as_deref() };
+    let attempt = Attempt {
+        code: &code,
+        verifier,
+        redirect_uri: params.get("redirect_uri"),
+        resource: resource.as_deref(),
+        proof_key: form.proof_key.as_deref(),
+    };
     let terms = app.terms(origin);
     let redeemed = app.db.write(async |conn| redeem::redeem(conn, &terms, &form.client, &attempt).await).await?;
     match redeemed {
         Redeemed::Bought { grant, person, refresh, nonce } => {
             let scope = grant.scope.clone();
             let nonce = nonce.as_deref();
-            sign(app, Bought { client: &form.client, grant: &grant, person: &person, scope, refresh, nonce })
+            sign(app, Bought { request: form, grant: &grant, person: &person, scope, refresh, nonce })
         }
         Redeemed::Refused(why) => Err(Error::InvalidGrant(why)),
         Redeemed::WrongResource => Err(Error::InvalidTarget("The code was granted for another resource")),

@@ -26,8 +26,7 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
             let groups = account.filter(|_| scope.has(known_scopes::GROUPS)).map(|account| account.groups.clone());
             let audience = Audience::One(audience);
             // No refresh token: the client can ask again at any time (§4.4.3).
-            let token =
-                AccessToken { client, subject, audience, scope, groups, grant: None, confirmation: None, actor: None };
+            let token = AccessToken { request: form, subject, audience, scope, groups, grant: None, actor: None };
             token.sign(app)
         }
         Acted::NotForItself(why) => Err(Error::UnauthorizedClient(why)),

@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use super::client_request::ClientRequest;
 use super::error::Error;
+use super::possession::proved_key;
 use crate::app::App;
 use crate::crypto::PlainToken;
-use crate::grants::client::Client;
 use crate::grants::grant::Grant;
 use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, PersonClaims};
+use crate::http::dpop::{self, NONCE_HEADER};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::params::Params;
@@ -52,18 +53,24 @@ impl GrantType {
 }
 
 /// `POST /oauth/token`.
-pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> Result<HttpResponse, Error> {
+pub async fn post(app: Data<App>, request: HttpRequest, mut form: ClientRequest) -> Result<HttpResponse, Error> {
     let grant_type = GrantType::of(&form.params)?;
     if !form.client.grant_types.has(grant_type.name()) {
         return Err(Error::UnauthorizedClient("This client has not registered this grant type"));
     }
+    form.proof_key = proved_key(&app, &request, &form.client).await?;
     let origin = origin_of(&request);
     let tokens = match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(&app, &form, &origin).await?,
         GrantType::RefreshToken => refresh_token::refresh(&app, &form, &origin).await?,
         GrantType::ClientCredentials => client_credentials::act(&app, &form, &origin).await?,
     };
-    Ok(HttpResponse::Ok().no_store().json(tokens))
+    let mut response = HttpResponse::Ok();
+    if form.proof_key.is_some() && app.config.tokens.require_dpop_nonce {
+        // For the next proof (RFC 9449 §8.2).
+        response.insert_header((NONCE_HEADER, dpop::nonce(&app.keys, app.clock.now())));
+    }
+    Ok(response.no_store().json(tokens))
 }
 
 /// The answer (RFC 6749 §5.1). What is not there is left out, never `null`.
@@ -81,7 +88,7 @@ struct Tokens {
 
 /// What a person's grant bought: everything an answer is made of.
 struct Bought<'a> {
-    client: &'a Client,
+    request: &'a ClientRequest,
     grant: &'a Grant,
     person: &'a Person,
     scope: Scope,
@@ -91,7 +98,7 @@ struct Bought<'a> {
 
 /// Signs the tokens that a person's grant bought.
 fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
-    let Bought { client, grant, person, scope, refresh, nonce } = bought;
+    let Bought { request, grant, person, scope, refresh, nonce } = bought;
     let about = PersonClaims::of(person, &scope);
     let id_token = match scope.has(known_scopes::OPENID) {
         true => {
@@ -102,13 +109,12 @@ fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
         false => None,
     };
     let token = AccessToken {
-        client,
+        request,
         subject: SubjectId::Person(person.id),
         audience: Audience::One(grant.resource.clone()),
         scope,
         groups: about.groups,
         grant: Some(grant),
-        confirmation: None,
         actor: None,
     };
     Ok(Tokens { refresh_token: refresh.map(|token| token.reveal().to_owned()), id_token, ..token.sign(app)? })
@@ -116,7 +122,8 @@ fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
 
 /// An access token about to be signed: what differs between the grant types.
 struct AccessToken<'a> {
-    client: &'a Client,
+    /// Who asked for it. If the client proved to hold a key, the token is bound to it, whatever the grant type.
+    request: &'a ClientRequest,
     subject: SubjectId,
     audience: Audience,
     scope: Scope,
@@ -124,8 +131,6 @@ struct AccessToken<'a> {
     groups: Option<Vec<String>>,
     /// What a person allowed; a program that acts for itself needs nobody's leave.
     grant: Option<&'a Grant>,
-    /// The key to bind it to.
-    confirmation: Option<Confirmation>,
     /// Who acts for the subject.
     actor: Option<Actor>,
 }
@@ -134,8 +139,10 @@ impl AccessToken<'_> {
     /// Signs it: an answer with this one token.
     fn sign(self, app: &App) -> Result<Tokens, Error> {
         let now = app.clock.now();
-        let lifetime = self.client.options.access_token_lifetime().unwrap_or(app.config.lifetimes.access_token);
-        let token_type = if self.confirmation.is_some() { "DPoP" } else { "Bearer" };
+        let Self { request, .. } = self;
+        let confirmation = request.proof_key.clone().map(|jkt| Confirmation { jkt });
+        let lifetime = request.client.options.access_token_lifetime().unwrap_or(app.config.lifetimes.access_token);
+        let token_type = if confirmation.is_some() { "DPoP" } else { "Bearer" };
         let claims = AccessTokenClaims {
             iss: app.issuer().to_owned(),
             sub: self.subject,
@@ -143,7 +150,7 @@ impl AccessToken<'_> {
             exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             jti: uuid::Uuid::now_v7().to_string(),
-            client_id: self.client.id.clone(),
+            client_id: request.client.id.clone(),
             scopes: self.scope.tokens().map(str::to_owned).collect(),
             scope: self.scope,
             token_use: "access".to_owned(),
@@ -151,7 +158,7 @@ impl AccessToken<'_> {
             auth_time: self.grant.map(|grant| grant.authenticated_at.timestamp()),
             amr: self.grant.map(|grant| grant.amr.0.clone()).unwrap_or_default(),
             groups: self.groups,
-            cnf: self.confirmation,
+            cnf: confirmation,
             act: self.actor,
         };
         Ok(Tokens {

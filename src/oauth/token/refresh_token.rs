@@ -17,13 +17,18 @@ pub(super) async fn refresh(app: &App, form: &ClientRequest, origin: &Origin) ->
     let resource = resource(app, form)?;
     let token = PlainToken::parse(TokenKind::Refresh, token);
     let token = token.ok_or(Error::InvalidGrant("The refresh token is unknown, expired or revoked"))?;
-    let attempt = Attempt { token: &token, scope: scope.as_ref(), resource: resource.as_deref() };
+    let attempt = Attempt {
+        token: &token,
+        scope: scope.as_ref(),
+        resource: resource.as_deref(),
+        proof_key: form.proof_key.as_deref(),
+    };
     let terms = app.terms(origin);
     let rotated = app.db.write(async |conn| rotate::rotate(conn, &terms, &form.client, &attempt).await).await?;
     match rotated {
         Rotated::Refreshed { grant, person, scope, successor } => {
             let refresh = Some(successor);
-            sign(app, Bought { client: &form.client, grant: &grant, person: &person, scope, refresh, nonce: None })
+            sign(app, Bought { request: form, grant: &grant, person: &person, scope, refresh, nonce: None })
         }
         Rotated::Refused(why) => Err(Error::InvalidGrant(why)),
         Rotated::WrongScope => Err(Error::InvalidScope("The scope is wider than what was granted")),

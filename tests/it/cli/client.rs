@@ -82,3 +82,17 @@ fn a_client_that_cannot_be_is_refused_in_a_sentence_and_nothing_is_kept() {
     assert_eq!(bad.status.code(), Some(2));
     assert_eq!(facts(&run(dir.path(), &database, &["client-list", "--json"]))["items"], json!([]));
 }
+
+#[test]
+fn a_client_is_cut_off_and_let_in_again_each_once() {
+    let (dir, database) = (tempfile::tempdir().unwrap(), create_database());
+    let add = ["client-add", "--name", "Wiki", "--redirect-uri", "https://wiki.example/cb", "--json"];
+    let added = facts(&run(dir.path(), &database, &add));
+    let id = added["client_id"].as_str().unwrap();
+    for (verb, is_disabled) in [("client-disable", true), ("client-enable", false)] {
+        assert!(run(dir.path(), &database, &[verb, id]).status.success());
+        assert_eq!(facts(&run(dir.path(), &database, &["client-list", "--json"]))["items"][0]["disabled"], is_disabled);
+        assert_refused(&run(dir.path(), &database, &[verb, id]), 1, "there is no client");
+    }
+    assert_refused(&run(dir.path(), &database, &["client-disable", "nobody"]), 1, "there is no client \"nobody\"");
+}

@@ -6,6 +6,7 @@ mod m2m;
 mod ordinary;
 mod outage;
 mod refused;
+mod registration_token;
 mod serve;
 mod settings;
 

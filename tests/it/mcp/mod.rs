@@ -43,6 +43,7 @@ fn ada(scope: &str) -> Principal {
         client_id: "client-1".to_owned(),
         issued_at: noon() - TimeDelta::minutes(10),
         expires_at: noon() + TimeDelta::minutes(50),
+        key: None,
     };
     Principal {
         subject: Subject::Person(Arc::new(person)),

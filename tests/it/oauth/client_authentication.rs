@@ -11,7 +11,7 @@ use crate::support::app::{Node, with_form};
 use crate::support::client::Client;
 use crate::support::{Answer, TestApp};
 
-const ENDPOINTS: [&str; 2] = [urls::TOKEN, urls::REVOKE];
+const ENDPOINTS: [&str; 3] = [urls::TOKEN, urls::REVOKE, urls::INTROSPECT];
 
 async fn website(node: &Node, method: &str, name: &str) -> Client {
     let says = json!({

@@ -142,6 +142,25 @@ async fn f3_privileges_that_are_asked_for_are_not_given_and_the_answer_says_so()
     answer.assert_error_at(CALLBACK, "invalid_scope", app.issuer());
 }
 
+#[tokio::test]
+async fn f3_a_client_that_registered_for_devices_alone_gets_no_code() {
+    let app = TestApp::start().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let says =
+        json!({ "client_name": "TV", "grant_types": [device, "refresh_token"], "token_endpoint_auth_method": "none" });
+    let known = app.post_json(urls::REGISTER, &says).await.assert(201).json();
+    assert_eq!((&known["grant_types"], &known["redirect_uris"]), (&json!(["refresh_token", device]), &json!([])));
+    let nowhere = Client::known(&app, known["client_id"].as_str().unwrap(), CALLBACK);
+    app.get(&nowhere.ask().url()).await.assert_error_page();
+    let mut says = says;
+    says["redirect_uris"] = json!([CALLBACK]);
+    let known = app.post_json(urls::REGISTER, &says).await.assert(201).json();
+    let client = Client::known(&app, known["client_id"].as_str().unwrap(), CALLBACK);
+    app.get(&client.ask().url()).await.assert_error_at(CALLBACK, "unauthorized_client", app.issuer());
+    let answer = client.token(&[("grant_type", "authorization_code"), ("code", "x"), ("code_verifier", "x")]).await;
+    answer.assert_refused(400, "unauthorized_client");
+}
+
 /// RFC 7591 §3.2.1: what is in force, all of it.
 #[tokio::test]
 async fn the_answer_to_a_registration_is_complete() {

@@ -317,6 +317,33 @@ impl Node {
         Client::known(self, id, redirect_uri)
     }
 
+    /// A client with a secret, registered by itself.
+    pub async fn confidential_client(&self) -> Client {
+        let says = json!({
+            "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic",
+        });
+        Client::register(self, says).await
+    }
+
+    /// Lets an administrator say that a client is this resource.
+    pub async fn make_resource_server(&self, client: &Client, resource: &str) {
+        use diesel::prelude::*;
+        use diesel_async::RunQueryDsl;
+        use portcullis::schema::clients as table;
+        let says = (table::origin.eq("administrator"), table::resource_identifier.eq(resource));
+        let change = diesel::update(table::table.find(&client.id)).set(says);
+        self.write(async |conn| change.execute(conn).await).await;
+    }
+
+    /// Lets a client get tokens with DPoP alone.
+    pub async fn require_dpop(&self, client: &Client) {
+        use diesel::prelude::*;
+        use diesel_async::RunQueryDsl;
+        use portcullis::schema::clients as table;
+        let change = diesel::update(table::table.find(&client.id)).set(table::dpop_bound_access_tokens.eq(true));
+        self.write(async |conn| change.execute(conn).await).await;
+    }
+
     /// Lets a client be another than it was.
     pub async fn change_metadata(&self, client: &str) {
         use diesel::prelude::*;

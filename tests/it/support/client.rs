@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use portcullis::crypto::Random;
 use portcullis::http::urls;
-use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -84,6 +84,11 @@ impl Client {
             auth_method: "none".to_owned(),
             redirect_uri: redirect_uri.to_owned(),
         }
+    }
+
+    /// The node that it asks.
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// The same client, asking another node.
@@ -170,6 +175,11 @@ impl Client {
 
     /// Posts a form to a client endpoint, authenticated in the way that this client registered (RFC 6749 §2.3).
     pub async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
+        self.node.send(self.request(path, parameters)).await
+    }
+
+    /// The request for that.
+    pub fn request(&self, path: &str, parameters: &[(&str, &str)]) -> RequestBuilder {
         let mut fields = parameters.to_vec();
         let mut request = self.node.request(Method::POST, path);
         match (self.auth_method.as_str(), &self.secret) {
@@ -182,7 +192,12 @@ impl Client {
             }
             _ => fields.push(("client_id", &self.id)),
         }
-        self.node.send(with_form(request, &fields)).await
+        with_form(request, &fields)
+    }
+
+    /// Asks the token endpoint, with this proof of possession (RFC 9449 §5).
+    pub async fn token_with_proof(&self, proof: &str, parameters: &[(&str, &str)]) -> Answer {
+        self.node.send(self.request(urls::TOKEN, parameters).header("dpop", proof)).await
     }
 }
 
@@ -215,7 +230,7 @@ impl Tokens {
     /// The tokens in an answer (RFC 6749 §5.1).
     pub fn read(answer: &Answer) -> Self {
         let json = answer.json();
-        assert_eq!(json["token_type"], "Bearer");
+        assert!(json["token_type"] == "Bearer" || json["token_type"] == "DPoP", "{}", answer.body);
         assert!(json["expires_in"].as_i64().is_some_and(|seconds| seconds > 0));
         assert!(answer.header("cache-control").contains("no-store"), "RFC 6749 §5.1");
         let text = |name: &str| json[name].as_str().map(str::to_owned);

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
+pub mod holder;
 pub mod m2m;
 pub mod witness;
 
@@ -14,3 +15,4 @@ pub use answer::Answer;
 pub use app::TestApp;
 pub use browser::Browser;
 pub use client::{Client, Tokens};
+pub use holder::Holder;

@@ -39,6 +39,10 @@ pub enum Event {
     SignInRefused,
     /// A person signed out.
     SignedOut,
+    /// An app was told that a session ended (OpenID Connect Back-Channel Logout).
+    LogoutTold,
+    /// It could not be told, and we gave up.
+    LogoutNotTold,
     /// An administrator registered a client.
     ClientAdded,
     /// A client registered itself (RFC 7591).
@@ -110,6 +114,8 @@ impl Event {
             Self::SignedIn => "session.signed_in",
             Self::SignInRefused => "session.sign_in_refused",
             Self::SignedOut => "session.signed_out",
+            Self::LogoutTold => "logout.told",
+            Self::LogoutNotTold => "logout.not_told",
             Self::ClientAdded => "client.added",
             Self::ClientRegistered => "client.registered",
             Self::ClientAdopted => "client.adopted",

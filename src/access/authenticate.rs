@@ -9,7 +9,7 @@ use super::principal::{AccessTokenCredential, Credential, Principal, Subject};
 use super::snapshot::Access;
 use crate::db::{self, Db};
 use crate::grants::revocation::{Revocable, Revocations};
-use crate::grants::sign::{AccessTokenClaims, Signing};
+use crate::grants::sign::{AccessTokenClaims, Audience, Signing};
 use crate::types::{Scope, SubjectId};
 
 /// How it ended.
@@ -37,10 +37,29 @@ pub struct Inspected {
 pub struct Door<'a> {
     /// We: the only issuer that is believed.
     pub issuer: &'a str,
-    /// The audiences that open it: its own and the gateway's (RFC 8707 §2, `decisions` 8).
-    pub audiences: [&'a str; 2],
+    /// The audiences that open it.
+    pub audiences: Audiences<'a>,
     /// True while this node hears of changes; otherwise it asks the database.
     pub hears_changes: bool,
+}
+
+/// Which audiences open a door (RFC 8707 §2, `decisions` 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audiences<'a> {
+    /// Its own and the gateway's.
+    Own([&'a str; 2]),
+    /// Any of ours: userinfo asks for whom a token is, not for what.
+    Any,
+}
+
+impl Audiences<'_> {
+    /// The audience of a token that opens the door, if one does.
+    fn admit<'t>(&self, audience: &'t Audience) -> Option<&'t str> {
+        audience.all().iter().map(String::as_str).find(|one| match self {
+            Self::Own(own) => own.contains(one),
+            Self::Any => true,
+        })
+    }
 }
 
 /// Nodes whose clocks differ by this still agree on what has been issued.
@@ -64,7 +83,7 @@ impl Access {
             Ok(credential) => credential,
             Err(why) => return Ok(Authenticated::Refused(why)),
         };
-        let Some(audience) = door.audiences.into_iter().find(|audience| claims.aud.has(audience)) else {
+        let Some(audience) = door.audiences.admit(&claims.aud) else {
             return Ok(Authenticated::Refused("The token was issued for another resource"));
         };
         let (subject, scope) = match self.standing(db, &claims, &credential, door.hears_changes, now).await? {

@@ -1,5 +1,6 @@
 //! `portcullis client-*`: the OAuth clients that an administrator vouches for, and what is done about any client.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,11 +13,10 @@ use crate::audit::Origin;
 use crate::config::Config;
 use crate::db::{Connection, QueryResult};
 use crate::grants::Terms;
-use crate::grants::add_client::{self, Added, Plan, add_client};
+use crate::grants::add_client::{self, Added, GRANTS, Plan, add_client};
 use crate::grants::client::{self, Client, ClientOptions, ClientOrigin, Profile, Uris};
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::disable;
-use crate::oauth::token::GrantType;
 use crate::types::{RedirectUri, Scope, Words, known_scopes};
 
 /// What the client is. What is not said is as a client that registers itself would have it.
@@ -31,7 +31,7 @@ pub struct Add {
     /// What it may do at the token endpoint, such as authorization_code or device_code; may be given
     /// several times. Without it: authorization_code and refresh_token if there is a redirect URI
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
-    grants: Vec<GrantType>,
+    grants: Vec<String>,
     /// How it proves who it is: none, client_secret_basic, client_secret_post or private_key_jwt. Without it:
     /// private_key_jwt if it has keys, else client_secret_basic
     #[arg(long, value_name = "METHOD", value_parser = auth_method)]
@@ -42,9 +42,9 @@ pub struct Add {
     /// The URL of its public keys
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
-    /// The most that it may ever be granted, separated by spaces
-    #[arg(long, value_parser = str::parse::<Scope>)]
-    scope: Option<Scope>,
+    /// The most that it may ever be granted, separated by spaces, or given several times
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = str::parse::<Scope>)]
+    scopes: Vec<Scope>,
     /// Where a browser may go after logout; may be given several times
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
@@ -84,17 +84,14 @@ pub struct Named {
 }
 
 /// A grant by its name on the wire, or by the last word of a long one.
-fn grant(name: &str) -> Result<GrantType, String> {
-    let is_named = |grant: &GrantType| grant.name() == name || grant.name().rsplit(':').next() == Some(name);
-    GrantType::ALL.into_iter().find(is_named).ok_or_else(|| one_of(&GrantType::ALL.map(GrantType::name)))
+fn grant(name: &str) -> Result<String, Infallible> {
+    let is_meant = |grant: &&str| grant.rsplit(':').next() == Some(name);
+    Ok(GRANTS.into_iter().find(is_meant).unwrap_or(name).to_owned())
 }
 
 fn auth_method(name: &str) -> Result<AuthMethod, String> {
-    AuthMethod::named(name).ok_or_else(|| one_of(&AuthMethod::ALL.map(AuthMethod::name)))
-}
-
-fn one_of(names: &[&str]) -> String {
-    format!("it must be one of {}", names.join(", "))
+    let names = || AuthMethod::ALL.map(AuthMethod::name).join(", ");
+    AuthMethod::named(name).ok_or_else(|| format!("it must be one of {}", names()))
 }
 
 impl Add {
@@ -124,7 +121,10 @@ impl Add {
             auth_method: self.auth_method.unwrap_or(usual),
             redirect_uris: self.redirect_uris.clone(),
             grant_types: self.grant_types(),
-            scope: self.scope.clone().unwrap_or_else(|| Scope::of(&known_scopes::SELF_REGISTERED)),
+            scope: match self.scopes.as_slice() {
+                [] => Scope::of(&known_scopes::SELF_REGISTERED),
+                said => said.iter().fold(Scope::none(), |all, more| all.union(more)),
+            },
             options: ClientOptions {
                 jwks,
                 jwks_uri: self.jwks_uri.clone(),
@@ -140,12 +140,10 @@ impl Add {
     }
 
     fn grant_types(&self) -> Words {
-        match (self.grants.is_empty(), self.redirect_uris.is_empty()) {
-            (true, true) => Words::default(),
-            (true, false) => {
-                Words::from_iter([GrantType::AuthorizationCode, GrantType::RefreshToken].map(GrantType::name))
-            }
-            (false, _) => self.grants.iter().map(|grant| grant.name()).collect(),
+        match (self.grants.as_slice(), self.redirect_uris.as_slice()) {
+            ([], []) => Words::default(),
+            ([], _) => Words::from_iter(["authorization_code", "refresh_token"]),
+            (said, _) => Words(said.to_vec()),
         }
     }
 }

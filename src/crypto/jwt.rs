@@ -74,6 +74,8 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect Core §2; its verifiers expect plain `JWT`.
     IdToken,
+    /// OpenID Connect Back-Channel Logout §2.4.
+    LogoutToken,
 }
 
 impl TokenType {
@@ -81,6 +83,7 @@ impl TokenType {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
+            Self::LogoutToken => "logout+jwt",
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Label {
     SigningKey,
     /// The return value that a browser carries through sign-in.
     ReturnTo,
+    /// What an app asked when it sent a browser to sign out.
+    LogoutRequest,
     /// CSRF tokens.
     Csrf,
     /// Nonces for DPoP proofs.
@@ -45,6 +47,7 @@ impl Label {
             Self::Code => "portcullis code",
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
+            Self::LogoutRequest => "portcullis logout request",
             Self::Csrf => "portcullis csrf",
             Self::DpopNonce => "portcullis dpop nonce",
             Self::Check => "portcullis check",

@@ -3,5 +3,6 @@
 pub mod client_keys;
 pub mod client_metadata;
 pub mod key_set;
+pub mod logout_notice;
 pub mod password;
 pub mod software_statement;

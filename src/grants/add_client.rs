@@ -8,13 +8,17 @@ use uuid::Uuid;
 
 use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient, Profile};
-use super::client_metadata::{ApplicationType, AuthMethod};
+use super::client_metadata::{ApplicationType, AuthMethod, DEVICE_CODE, JWT_BEARER};
 use super::client_name::{MAX_NAME, clean, is_deceptive};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::statement::{KeySet, KeySetError};
 use crate::crypto::{PlainToken, TokenKind};
 use crate::db::Connection;
 use crate::types::{RedirectTarget, RedirectUri, Scope, Words, known_scopes};
+
+/// The grants that an administrator gives by hand: all but acting for itself, which an account is made for.
+pub const GRANTS: [&str; 5] =
+    ["authorization_code", "refresh_token", DEVICE_CODE, JWT_BEARER, "urn:ietf:params:oauth:grant-type:token-exchange"];
 
 /// What an administrator says of a client.
 #[derive(Clone, Debug)]
@@ -54,6 +58,9 @@ pub enum Flaw {
     /// It would have nobody to act as.
     #[error("a program that acts for itself (client_credentials) is added with `portcullis user-create-m2m`")]
     Machine,
+    /// Nothing that we do.
+    #[error("{0:?} is not a grant that this server gives")]
+    UnknownGrant(String),
     /// RFC 8252 §8.5.
     #[error("a redirect URI with a private-use scheme is for public clients: its auth method must be none")]
     SecretInPrivateUse,
@@ -164,11 +171,14 @@ impl Plan {
         if has_code == self.redirect_uris.is_empty() {
             return Err(if has_code { Flaw::NoRedirectUri } else { Flaw::IdleRedirectUri });
         }
-        if has("refresh_token") && !has_code && !has("urn:ietf:params:oauth:grant-type:device_code") {
+        if has("refresh_token") && !has_code && !has(DEVICE_CODE) {
             return Err(Flaw::RefreshAlone);
         }
         if has("client_credentials") {
             return Err(Flaw::Machine);
+        }
+        if let Some(unknown) = self.grant_types.0.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
+            return Err(Flaw::UnknownGrant(unknown.clone()));
         }
         let is_private_use = self.redirect_uris.iter().any(RedirectUri::is_for_public_clients_only);
         if is_private_use && !is_public { Err(Flaw::SecretInPrivateUse) } else { Ok(()) }
@@ -256,6 +266,7 @@ mod tests {
             Flaw::SecretInPrivateUse
         );
         assert_eq!(plan(&["refresh_token"]).judged().unwrap_err(), Flaw::RefreshAlone);
+        assert_eq!(plan(&["password"]).judged().unwrap_err(), Flaw::UnknownGrant("password".to_owned()));
         assert_eq!(plan(&["client_credentials"]).judged().unwrap_err(), Flaw::Machine);
     }
 

@@ -161,6 +161,11 @@ pub async fn of_client(conn: &mut Connection, client: &str) -> QueryResult<Vec<G
         .await
 }
 
+/// The grants that were made in these sessions, ended ones too.
+pub(super) async fn of_sessions(conn: &mut Connection, sessions: &[SessionId]) -> QueryResult<Vec<Grant>> {
+    table::table.filter(table::session_id.eq_any(sessions)).select(Grant::as_select()).load(conn).await
+}
+
 /// Forgets grants that ended or expired before `before`, or whose code had bought nothing by then and never will.
 pub async fn expire(conn: &mut Connection, before: DateTime<Utc>) -> QueryResult<usize> {
     let over = table::expires_at.le(before).or(table::ended_at.le(before).assume_not_null());

@@ -1,7 +1,8 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`], [`logout_notice`].
+//! Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod act_for_itself;
 pub mod add_client;
@@ -20,6 +21,8 @@ pub mod initial_access_token;
 pub mod introspect;
 pub mod invite;
 pub mod known_clients;
+pub mod log_out;
+pub mod logout_notice;
 pub mod m2m_account;
 pub mod machine;
 pub mod manage;

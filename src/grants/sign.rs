@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::grant::Grant;
+use super::logout_notice::LogoutNotice;
 use super::signing_key::{self, StoredKey};
 use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, VerifyingKeys};
 use crate::crypto::{Label, RootKeys, Unsealable};
 use crate::db::{self, Db};
 use crate::identity::Person;
-use crate::types::{Algorithm, GrantId, Scope, SubjectId, UserId, known_scopes};
+use crate::types::{Algorithm, GrantId, Scope, SessionId, SubjectId, UserId, known_scopes};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.
 pub struct Signing {
@@ -133,12 +134,17 @@ pub enum Audience {
 }
 
 impl Audience {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+
     /// True when `resource` is among them, byte for byte.
     pub fn has(&self, resource: &str) -> bool {
-        match self {
-            Self::One(one) => one == resource,
-            Self::Many(many) => many.iter().any(|one| one == resource),
-        }
+        self.all().iter().any(|one| one == resource)
     }
 }
 
@@ -160,8 +166,47 @@ struct IdTokenClaims<'a> {
     about: PersonClaims,
 }
 
-/// What an ID token says of its person: what was granted and is known (OpenID Connect Core §5.1, §5.4). There is no userinfo
-/// endpoint to ask instead.
+/// An ID token of ours that somebody brings back (OpenID Connect RP-Initiated Logout §2, `id_token_hint`). It may have
+/// expired: it says who and where, and opens nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct IdTokenHint {
+    iss: String,
+    /// The person.
+    pub sub: UserId,
+    /// The client.
+    #[serde(rename = "aud")]
+    pub client_id: String,
+    sid: Option<String>,
+}
+
+impl IdTokenHint {
+    /// True when it was issued to this person in this browser session.
+    pub fn is_of(&self, user: UserId, session: SessionId) -> bool {
+        self.sub == user && self.sid.as_deref() == Some(&*session.to_string())
+    }
+}
+
+/// The claims of a logout token (OpenID Connect Back-Channel Logout §2.4). A `nonce` is forbidden there, so that it can never
+/// be taken for an ID token.
+#[derive(Clone, Debug, Serialize)]
+struct LogoutTokenClaims<'a> {
+    iss: &'a str,
+    sub: UserId,
+    aud: &'a str,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    sid: String,
+    events: Value,
+}
+
+/// How long a logout token is good: it is used where it arrives (§2.4: "preferably at most two minutes").
+const LOGOUT_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(2);
+/// The event that a logout token tells of (§2.4).
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// What an ID token and userinfo say of a person: what was granted and is known (OpenID Connect Core §5.1, §5.3, §5.4).
+/// Whether an email address is really theirs we do not check, so `email_verified` is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PersonClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -318,6 +363,32 @@ impl Signing {
             about,
         };
         self.sign(ID_TOKEN_ALGORITHM, TokenType::IdToken, &claims)
+    }
+
+    /// The ID token of ours that somebody brings back, whatever its age. A token of another kind is none.
+    pub fn verify_id_token_hint(&self, token: &str, issuer: &str) -> Option<IdTokenHint> {
+        let hint: IdTokenHint = self.keys.load().verifying.verify(TokenType::IdToken, token)?;
+        (hint.iss == issuer).then_some(hint)
+    }
+
+    /// Signs a logout token, for one try to tell an app.
+    pub fn logout_token(
+        &self,
+        issuer: &str,
+        notice: &LogoutNotice,
+        now: DateTime<Utc>,
+    ) -> Result<String, SigningError> {
+        let claims = LogoutTokenClaims {
+            iss: issuer,
+            sub: notice.user_id,
+            aud: &notice.client_id,
+            exp: (now + LOGOUT_TOKEN_LIFETIME).timestamp(),
+            iat: now.timestamp(),
+            jti: uuid::Uuid::now_v7().to_string(),
+            sid: notice.session_id.to_string(),
+            events: json!({ LOGOUT_EVENT: {} }),
+        };
+        self.sign(ID_TOKEN_ALGORITHM, TokenType::LogoutToken, &claims)
     }
 
     fn sign<C: Serialize>(&self, algorithm: Algorithm, typ: TokenType, claims: &C) -> Result<String, SigningError> {

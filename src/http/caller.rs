@@ -9,7 +9,7 @@ use actix_web::http::header::AUTHORIZATION;
 use super::challenge::{Challenge, Scheme};
 use super::dpop::{self, Flaw, Proof};
 use super::urls;
-use crate::access::authenticate::Door;
+use crate::access::authenticate::{Audiences, Door};
 use crate::access::principal::{AccessTokenCredential, Credential};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
@@ -26,6 +26,8 @@ pub enum Resource {
     Mcp,
     /// The management API.
     Api,
+    /// What an app may know of its person; any access token of ours opens it (`decisions` 8).
+    UserInfo,
 }
 
 impl Resource {
@@ -34,6 +36,7 @@ impl Resource {
         match self {
             Self::Mcp => urls::MCP,
             Self::Api => urls::API,
+            Self::UserInfo => urls::USERINFO,
         }
     }
 
@@ -43,13 +46,15 @@ impl Resource {
         match self {
             Self::Mcp => Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]),
             Self::Api => Scope::of(&[known_scopes::MGMT_READ]),
+            Self::UserInfo => Scope::of(&[known_scopes::OPENID]),
         }
     }
 
     /// The URL of its metadata, at which challenges point (RFC 9728 §5.1): below the public URL, so that it is reached wherever
-    /// the server itself is.
-    pub fn metadata_url(self, public_url: &PublicUrl) -> String {
-        public_url.at(&format!("{}{}", urls::PROTECTED_RESOURCE, self.path()))
+    /// the server itself is. Userinfo, which is OpenID Connect's, has none.
+    pub fn metadata_url(self, public_url: &PublicUrl) -> Option<String> {
+        let has_one = self != Self::UserInfo;
+        has_one.then(|| public_url.at(&format!("{}{}", urls::PROTECTED_RESOURCE, self.path())))
     }
 }
 
@@ -64,8 +69,12 @@ impl Caller {
         let Some(presented) = presented(request) else { return Err(Challenge::missing(metadata(), offered())) };
         let invalid = |why| Challenge::invalid(metadata(), offered(), presented.scheme, why);
         let own = app.at(resource.path());
+        let audiences = match resource {
+            Resource::Mcp | Resource::Api => Audiences::Own([&own, app.gateway_audience()]),
+            Resource::UserInfo => Audiences::Any,
+        };
         let hears_changes = app.access.is_current(&app.changes);
-        let door = Door { issuer: app.issuer(), audiences: [&own, app.gateway_audience()], hears_changes };
+        let door = Door { issuer: app.issuer(), audiences, hears_changes };
         let principal = match judge(app, presented.token, door).await {
             Ok(Authenticated::Caller(principal)) => principal,
             Ok(Authenticated::Refused(why)) => return Err(invalid(why)),

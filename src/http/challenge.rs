@@ -21,7 +21,8 @@ use crate::types::Scope;
 pub struct Challenge {
     scheme: Scheme,
     refusal: Refusal,
-    resource_metadata: String,
+    /// Where the metadata of the resource is; userinfo is no resource that has any.
+    resource_metadata: Option<String>,
 }
 
 /// In which scheme a token is presented.
@@ -59,28 +60,28 @@ enum Refusal {
 
 impl Challenge {
     /// No credential came: 401 without an error code (RFC 6750 §3.1). `offered` is what a client should ask for.
-    pub fn missing(resource_metadata: String, offered: Scope) -> Self {
+    pub fn missing(resource_metadata: Option<String>, offered: Scope) -> Self {
         Self { scheme: Scheme::Bearer, refusal: Refusal::Missing { offered }, resource_metadata }
     }
 
     /// The credential is not, or no longer, good for this door: 401.
-    pub fn invalid(resource_metadata: String, offered: Scope, scheme: Scheme, why: &'static str) -> Self {
+    pub fn invalid(resource_metadata: Option<String>, offered: Scope, scheme: Scheme, why: &'static str) -> Self {
         Self { scheme, refusal: Refusal::Invalid { why, offered }, resource_metadata }
     }
 
     /// The proof of possession is not good for this request: 401.
-    pub fn proof(resource_metadata: String, why: &'static str) -> Self {
+    pub fn proof(resource_metadata: Option<String>, why: &'static str) -> Self {
         Self { scheme: Scheme::Dpop, refusal: Refusal::Proof { why }, resource_metadata }
     }
 
     /// The proof of possession must carry this nonce: 401 (RFC 9449 §9).
-    pub fn nonce(resource_metadata: String, fresh: String) -> Self {
+    pub fn nonce(resource_metadata: Option<String>, fresh: String) -> Self {
         Self { scheme: Scheme::Dpop, refusal: Refusal::Nonce { fresh }, resource_metadata }
     }
 
     /// The credential is good but not for this: 403. `needed` is everything this call takes together with what was
     /// granted already, since some clients replace their scope by it.
-    pub fn insufficient_scope(resource_metadata: String, principal: &Principal, needed: Scope) -> Self {
+    pub fn insufficient_scope(resource_metadata: Option<String>, principal: &Principal, needed: Scope) -> Self {
         let Credential::AccessToken(token) = &principal.credential;
         let scheme = if token.key.is_some() { Scheme::Dpop } else { Scheme::Bearer };
         Self { scheme, refusal: Refusal::Scope { needed }, resource_metadata }
@@ -88,7 +89,7 @@ impl Challenge {
 
     /// We cannot tell right now: 503, never a 401 that would make clients throw good tokens away.
     pub fn unavailable() -> Self {
-        Self { scheme: Scheme::Bearer, refusal: Refusal::Unavailable, resource_metadata: String::new() }
+        Self { scheme: Scheme::Bearer, refusal: Refusal::Unavailable, resource_metadata: None }
     }
 
     fn header(&self) -> Option<String> {
@@ -108,7 +109,9 @@ impl Challenge {
             Scheme::Bearer => String::new(),
             Scheme::Dpop => format!(r#", algs="{}""#, dpop::algorithms().join(" ")),
         };
-        Some(format!(r#"{} {says}, resource_metadata="{}"{algorithms}"#, self.scheme.name(), self.resource_metadata))
+        let metadata = self.resource_metadata.as_ref();
+        let metadata = metadata.map(|url| format!(r#", resource_metadata="{url}""#)).unwrap_or_default();
+        Some(format!("{} {says}{metadata}{algorithms}", self.scheme.name()))
     }
 
     /// The same in words, for the body.

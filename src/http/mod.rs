@@ -10,6 +10,7 @@ pub mod cross_origin;
 pub mod dpop;
 pub mod form;
 pub mod limit;
+pub mod logout_request;
 pub mod no_store;
 pub mod origin;
 pub mod page;

@@ -26,6 +26,10 @@ pub const CLIENT_CONFIGURATION: &str = "/oauth/clients/register/{client_id}";
 pub const REVOKE: &str = "/oauth/revoke";
 /// RFC 7662 §2.
 pub const INTROSPECT: &str = "/oauth/introspect";
+/// OpenID Connect Core §5.3.
+pub const USERINFO: &str = "/oauth/userinfo";
+/// OpenID Connect RP-Initiated Logout §2.
+pub const END_SESSION: &str = "/oauth/end_session";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.
 pub const AUTHORIZE_GUESS: &str = "/authorize";
 /// Where SDKs guess the token endpoint to be.

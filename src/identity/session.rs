@@ -8,12 +8,15 @@ use diesel_async::RunQueryDsl;
 
 use super::Username;
 use crate::crypto::{HashedToken, KeyVersion, PlainToken, Random, RootKeys, TokenKind};
-use crate::db::Connection;
+use crate::db::{self, Connection};
 use crate::schema::{sessions, users};
 use crate::types::{SessionId, UserId, Words};
 
 /// How long a place where somebody signed in is familiar; sessions are kept at least as long.
 pub const FAMILIAR_FOR: TimeDelta = TimeDelta::days(90);
+
+/// What is announced when sessions end, so that apps are told at once.
+pub const ENDED: &str = "sessions_ended";
 
 /// A browser session.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -151,13 +154,33 @@ impl Session {
     /// Ends one session; false when it had ended already.
     pub(super) async fn end(conn: &mut Connection, id: SessionId, now: DateTime<Utc>) -> QueryResult<bool> {
         let going = sessions::table.find(id).filter(sessions::ended_at.is_null());
-        Ok(diesel::update(going).set(sessions::ended_at.eq(now)).execute(conn).await? > 0)
+        let ended = diesel::update(going).set(sessions::ended_at.eq(now)).execute(conn).await?;
+        announce(conn, ended).await.map(|()| ended > 0)
     }
 
     /// Ends every session of a person, and says how many.
     pub(super) async fn end_all(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> QueryResult<usize> {
         let going = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
-        diesel::update(going).set(sessions::ended_at.eq(now)).execute(conn).await
+        let ended = diesel::update(going).set(sessions::ended_at.eq(now)).execute(conn).await?;
+        announce(conn, ended).await.map(|()| ended)
+    }
+
+    /// Takes up to `batch` sessions that somebody ended and of which nobody was told yet. Each is taken once, whoever asks.
+    pub async fn take_ended(conn: &mut Connection, batch: i64, now: DateTime<Utc>) -> QueryResult<Vec<SessionId>> {
+        let taken: Vec<SessionId> = sessions::table
+            .filter(sessions::ended_at.is_not_null().and(sessions::noted_at.is_null()))
+            .order(sessions::ended_at)
+            .limit(batch)
+            .select(sessions::id)
+            .for_update()
+            .skip_locked()
+            .load(conn)
+            .await?;
+        if !taken.is_empty() {
+            let taken = sessions::table.filter(sessions::id.eq_any(&taken));
+            diesel::update(taken).set(sessions::noted_at.eq(now)).execute(conn).await?;
+        }
+        Ok(taken)
     }
 
     /// Deletes up to `batch` sessions that ended or expired before then, and says how many.
@@ -168,5 +191,12 @@ impl Session {
             .limit(batch);
         let over: Vec<SessionId> = over.load(conn).await?;
         diesel::delete(sessions::table.filter(sessions::id.eq_any(over))).execute(conn).await
+    }
+}
+
+async fn announce(conn: &mut Connection, ended: usize) -> QueryResult<()> {
+    match ended {
+        0 => Ok(()),
+        _ => db::changes::announce(conn, ENDED).await,
     }
 }

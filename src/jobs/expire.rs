@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::db::lock::{self, Lock};
 use crate::db::{Connection, QueryResult};
 use crate::grants::{
-    authorization_code, grant, initial_access_token, pending_request, refresh_token, revocation, signing_key,
-    used_assertion,
+    authorization_code, grant, initial_access_token, logout_notice, pending_request, refresh_token, revocation,
+    signing_key, used_assertion,
 };
 use crate::identity::session::{FAMILIAR_FOR, Session};
 use crate::identity::setup_link;
@@ -49,6 +49,7 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
         + signing_key::expire(conn, now).await?
         + used_assertion::expire(conn, now).await?
         + initial_access_token::expire(conn, before).await?
+        + logout_notice::expire(conn, before).await?
         + Session::expire(conn, now - FAMILIAR_FOR, BATCH).await?
         + setup_link::expire(conn, before).await?)
 }

@@ -2,11 +2,13 @@
 //!
 //! | Job | When | What |
 //! |---|---|---|
+//! | [`back_channel_logout`] | when a session ended, and every five seconds | tells apps that it did |
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
 //! | [`reap`] | every hour, one node at a time | forgets clients that nobody uses |
 //! | [`rotate_keys`] | every ten minutes | lets one signing key follow another on schedule |
 
+pub mod back_channel_logout;
 pub mod changes;
 pub mod expire;
 pub mod reap;
@@ -28,6 +30,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(expire::run(Arc::clone(app))),
         tokio::spawn(rotate_keys::run(Arc::clone(app))),
         tokio::spawn(reap::run(Arc::clone(app))),
+        tokio::spawn(back_channel_logout::run(Arc::clone(app))),
     ])
 }
 

@@ -7,6 +7,7 @@
 mod address;
 mod budget;
 mod fetched;
+mod form;
 mod resolver;
 mod tls;
 

@@ -25,6 +25,8 @@ struct Metadata {
     registration_endpoint: Option<String>,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    userinfo_endpoint: String,
+    end_session_endpoint: String,
     jwks_uri: String,
     scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
@@ -46,6 +48,8 @@ struct Metadata {
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
     claims_supported: Vec<&'static str>,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
 }
 
 /// The claims of every ID token, or of every one that has such a thing to say.
@@ -65,6 +69,8 @@ fn metadata(app: &App) -> Metadata {
         registration_endpoint: (registration.mode != RegistrationMode::Off).then(|| app.at(urls::REGISTER)),
         revocation_endpoint: app.at(urls::REVOKE),
         introspection_endpoint: app.at(urls::INTROSPECT),
+        userinfo_endpoint: app.at(urls::USERINFO),
+        end_session_endpoint: app.at(urls::END_SESSION),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: known_scopes::ALL.into_iter().filter(|token| registration.scope.has(token)).collect(),
@@ -88,6 +94,8 @@ fn metadata(app: &App) -> Metadata {
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),
         claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(PersonClaims::NAMES).collect(),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
     }
 }
 

@@ -26,11 +26,15 @@
 //! | RFC 9449 | 7 bound tokens at a resource | `http/caller.rs`, `http/challenge.rs` | `tests/it/oauth/dpop.rs` |
 //! | RFC 9449 | 8, 9 nonces | `http/dpop.rs` | `tests/it/oauth/dpop.rs` |
 //! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
+//! | OpenID Connect Core | 5.3 userinfo | `userinfo.rs` | `tests/it/oauth/userinfo.rs` |
+//! | OpenID Connect RP-Initiated Logout | 2 logout, 3 redirection | `end_session.rs`, `web/sign_out.rs` | `tests/it/oauth/end_session.rs` |
+//! | OpenID Connect Back-Channel Logout | 2.4 logout token, 2.5 request | `grants/log_out.rs`, `jobs/back_channel_logout.rs` | `tests/it/oauth/back_channel_logout.rs` |
 
 pub mod authorize;
 pub mod client_configuration;
 mod client_request;
 pub mod discovery;
+pub mod end_session;
 mod error;
 pub mod introspect;
 pub mod jwks;
@@ -40,3 +44,4 @@ pub mod register;
 mod resource;
 pub mod revoke;
 pub mod token;
+pub mod userinfo;

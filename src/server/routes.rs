@@ -11,7 +11,9 @@ use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, cross_origin, urls};
 use crate::mcp;
-use crate::oauth::{authorize, client_configuration, discovery, introspect, jwks, register, revoke, token};
+use crate::oauth::{
+    authorize, client_configuration, discovery, end_session, introspect, jwks, register, revoke, token, userinfo,
+};
 use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
 use crate::web as pages;
 
@@ -71,6 +73,10 @@ fn oauth(config: &mut ServiceConfig) {
     config.service(configuration.route(web::delete().to(client_configuration::delete)));
     config.service(posted(urls::INTROSPECT, FORM_LIMIT).route(web::post().to(introspect::post)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
+    let userinfo = posted(urls::USERINFO, FORM_LIMIT).wrap(anyone());
+    config.service(userinfo.route(read(userinfo::get)).route(web::post().to(userinfo::get)));
+    let end_session = posted(urls::END_SESSION, FORM_LIMIT);
+    config.service(end_session.route(read(end_session::get)).route(web::post().to(end_session::post)));
 }
 
 /// A resource that takes bodies of so many bytes; a larger one is answered 413. Pages and `/mcp` count for themselves.

@@ -88,6 +88,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("groups", "identity/group.rs"),
     ("initial_access_tokens", "grants/initial_access_token.rs"),
     ("installation", "db/installation.rs"),
+    ("logout_notices", "grants/logout_notice.rs"),
     ("pending_requests", "grants/pending_request.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("registration_tokens", "grants/registration_token.rs"),

@@ -96,6 +96,11 @@ const CENSUS: &[Entry] = &[
     ),
     ("installation", Kept("one row"), &[(Secret, &["key_check"]), (Plain, &["id", "key_version", "created_at"])]),
     (
+        "logout_notices",
+        Expires("logout_notice::expire("),
+        &[(Personal, &["session_id", "user_id"]), (Plain, &["id", "client_id", "created_at", "next_try_at", "tries"])],
+    ),
+    (
         "pending_requests",
         Expires("pending_request::expire("),
         &[
@@ -138,7 +143,7 @@ const CENSUS: &[Entry] = &[
         &[
             (Secret, &["token_hash"]),
             (Personal, &["user_id", "authenticated_at", "amr", "last_seen_at", "address", "user_agent"]),
-            (Plain, &["id", "key_version", "created_at", "expires_at", "ended_at"]),
+            (Plain, &["id", "key_version", "created_at", "expires_at", "ended_at", "noted_at"]),
         ],
     ),
     (

@@ -172,3 +172,23 @@ fn every_snippet_can_be_pasted() {
         }
     }
 }
+
+/// The table of the OpenID Foundation's modules names tests that exist, and every such test is in it.
+#[test]
+fn every_conformance_test_that_is_named_exists_and_none_is_left_out() {
+    let table = Document::open("docs/openid-conformance.md");
+    let spans = table.text.lines().filter(|line| line.starts_with('|')).flat_map(document::spans_of);
+    let named: BTreeSet<String> = spans.filter(|span| span.contains("::")).collect();
+    for name in &named {
+        let (file, function) = name.rsplit_once("::").unwrap();
+        let source = read(&format!("tests/it/{}.rs", file.replace("::", "/")));
+        assert!(source.contains(&format!("fn {function}(")), "docs/openid-conformance.md: {name}");
+    }
+    for plan in ["basic", "config", "dynamic", "rp_initiated_logout", "back_channel_logout"] {
+        let source = read(&format!("tests/it/openid/{plan}.rs"));
+        for test in source.split("async fn oidcc_").skip(1).filter_map(|rest| rest.split('(').next()) {
+            let name = format!("openid::{plan}::oidcc_{test}");
+            assert!(named.contains(&name), "docs/openid-conformance.md leaves out {name}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod fuzz;
 mod identity;
 mod mcp;
 mod oauth;
+mod openid;
 mod pages;
 mod routes;
 mod specifications;

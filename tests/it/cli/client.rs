@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Output;
 
+use portcullis::grants::add_client::GRANTS;
+use portcullis::oauth::token::GrantType;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -95,4 +97,14 @@ fn a_client_is_cut_off_and_let_in_again_each_once() {
         assert_refused(&run(dir.path(), &database, &[verb, id]), 1, "there is no client");
     }
     assert_refused(&run(dir.path(), &database, &["client-disable", "nobody"]), 1, "there is no client \"nobody\"");
+}
+
+#[test]
+fn whatever_the_token_endpoint_does_can_be_given_to_a_client_by_hand() {
+    let given: Vec<&str> =
+        GrantType::ALL.map(GrantType::name).into_iter().filter(|name| *name != "client_credentials").collect();
+    let missing: Vec<_> = given.iter().filter(|name| !GRANTS.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let invented: Vec<_> = GRANTS.iter().filter(|name| !given.contains(name)).collect();
+    assert!(invented.is_empty(), "{invented:?}");
 }

@@ -2,6 +2,7 @@
 //! threat list: A discovery, B redirect URI, C code, D client authentication, E refresh, F registration, G metadata
 //! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
 
+mod back_channel_logout;
 mod client_assertion;
 mod client_authentication;
 mod client_configuration;
@@ -9,6 +10,7 @@ mod client_credentials;
 mod code;
 mod discovery;
 mod dpop;
+mod end_session;
 mod forged;
 mod hostile;
 mod introspection;
@@ -24,3 +26,4 @@ mod resource;
 mod revocation;
 mod rust_libraries;
 mod signing_keys;
+mod userinfo;

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod documents;
 pub mod holder;
 pub mod m2m;
+pub mod relying_party;
 pub mod witness;
 
 pub use answer::Answer;

@@ -96,6 +96,15 @@ export const gallery = [
     },
   ],
   [
+    'sign-out-for-app',
+    async (visitor) => {
+      const { client_id: clientId } = await register(visitor.server, { name: 'Example Notes', redirectUris: ['https://notes.example/callback'] });
+      await visitor.open('/settings/apps');
+      await visitor.signIn(ADMIN);
+      await visitor.open(`/oauth/end_session?client_id=${encodeURIComponent(clientId)}`);
+    },
+  ],
+  [
     'signed-out',
     async (visitor) => {
       await visitor.open('/settings/apps');

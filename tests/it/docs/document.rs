@@ -152,10 +152,25 @@ pub fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
+/// A line as a shell splits it: what is quoted stays together.
+fn words(line: &str) -> Vec<&str> {
+    let mut quote = None;
+    let splits = |character: char| {
+        match (quote, character) {
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            (None, _) => return character.is_whitespace(),
+            (Some(_), _) => {}
+        }
+        false
+    };
+    line.split(splits).filter(|word| !word.is_empty()).collect()
+}
+
 /// The arguments of `portcullis` in a line, whether it is called itself, by Cargo or in a container.
 pub fn arguments(line: &str) -> Option<Vec<String>> {
     let line = line.strip_prefix("$ ").unwrap_or(line);
-    let mut words = line.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-'));
+    let mut words = words(line).into_iter().skip_while(|word| word.contains('=') && !word.starts_with('-'));
     let program = words.next()?;
     let rest: Vec<&str> = match program {
         "portcullis" => words.collect(),

@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use portcullis::audit::Origin;
-use portcullis::grants::sign::{self, ID_TOKEN_ALGORITHM};
+use portcullis::grants::rotate_keys::{Old, rotate_now};
+use portcullis::grants::sign::ID_TOKEN_ALGORITHM;
 use portcullis::http::urls;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -89,8 +90,8 @@ async fn oidcc_server_rotate_keys() {
     let client = register(&app, json!({})).await;
     let before = sign_in(&client, &ada, "openid").await;
     let (server, now) = (app.app(), app.clock().now());
-    let keep = TimeDelta::hours(2);
-    sign::rotate(&server.db, &server.keys, ID_TOKEN_ALGORITHM, keep, &Origin::operator(), now).await.unwrap();
+    let (lifetimes, origin) = (&server.config.lifetimes, Origin::operator());
+    rotate_now(&server.db, &server.keys, ID_TOKEN_ALGORITHM, Old::Trusted, lifetimes, &origin, now).await.unwrap();
     server.signing.reload(&server.db, &server.keys, now).await.unwrap();
     let after = sign_in(&client, &ada, "openid").await;
     let kid = |token: &Option<String>| jwt(token.as_deref().unwrap()).0["kid"].clone();

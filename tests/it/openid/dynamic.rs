@@ -1,6 +1,5 @@
 //! `oidcc-dynamic-certification-test-plan`, as far as it is not in the basic one.
 
-use chrono::TimeDelta;
 use portcullis::audit::Origin;
 use portcullis::grants::rotate_keys::{Old, rotate_now};
 use portcullis::grants::sign::ID_TOKEN_ALGORITHM;

@@ -45,6 +45,9 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
+// An answer that a client wants by POST; the button is there for browsers without scripts.
+for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
+
 // Back from the history: the form may be sent again.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;

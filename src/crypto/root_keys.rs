@@ -25,12 +25,16 @@ pub enum Label {
     RefreshSuccessor,
     /// Codes of answered consent pages.
     Code,
+    /// The names of pushed requests.
+    PushedRequest,
     /// Private signing keys at rest.
     SigningKey,
     /// The return value that a browser carries through sign-in.
     ReturnTo,
     /// What an app asked when it sent a browser to sign out.
     LogoutRequest,
+    /// When an authorization request was begun, carried by the browser through sign-in.
+    Begun,
     /// CSRF tokens.
     Csrf,
     /// Nonces for DPoP proofs.
@@ -45,9 +49,11 @@ impl Label {
             Self::TokenHash => "portcullis token hash",
             Self::RefreshSuccessor => "portcullis refresh successor",
             Self::Code => "portcullis code",
+            Self::PushedRequest => "portcullis pushed request",
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
             Self::LogoutRequest => "portcullis logout request",
+            Self::Begun => "portcullis begun",
             Self::Csrf => "portcullis csrf",
             Self::DpopNonce => "portcullis dpop nonce",
             Self::Check => "portcullis check",

@@ -30,6 +30,8 @@ pub enum TokenKind {
     Registration,
     /// An initial access token (RFC 7591 §3).
     InitialAccess,
+    /// The name of a pushed authorization request.
+    PushedRequest,
 }
 
 impl TokenKind {
@@ -43,6 +45,7 @@ impl TokenKind {
             Self::ClientSecret => "pclx_",
             Self::Registration => "pclg_",
             Self::InitialAccess => "pcli_",
+            Self::PushedRequest => "pclq_",
         }
     }
 }

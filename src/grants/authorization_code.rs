@@ -35,6 +35,8 @@ pub struct AuthorizationCode {
     pub failed_tries: i16,
     /// When it bought tokens.
     pub spent_at: Option<DateTime<Utc>>,
+    /// The thumbprint of the only key that may redeem it (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
 }
 
 /// Wrong verifiers that a code survives.

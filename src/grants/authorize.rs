@@ -1,17 +1,18 @@
 //! VERB: a person answers an authorization request (RFC 6749 §4.1).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
 use serde_json::json;
 
 use super::Terms;
 use super::authorization_code::{self, AuthorizationCode};
-use super::client::{self, Client};
+use super::client::{self, Client, Profile};
 use super::consent::{self, Consent};
 use super::grant::{self, Grant};
 use super::known_clients;
 use super::machine;
 use super::pending_request::{self, AuthorizationRequest};
+use super::pushed_request;
 use crate::audit::{self, Entry, Event};
 use crate::crypto::{Label, PlainToken, TokenKind};
 use crate::db::Connection;
@@ -86,6 +87,10 @@ pub async fn answer(
         return answer_again(conn, terms, id, who, answer).await;
     };
     let request = pending.request;
+    // Two pages may have come of one pushed request (RFC 9126 §4): the first answer has it.
+    if !is_still_asked(conn, &request, terms.now).await? {
+        return Ok(Answered::Gone);
+    }
     let client = client::find(conn, &request.client_id).await?;
     let Some(client) = client.filter(|client| is_as_shown(client, &request)) else { return Ok(Answered::Changed) };
     let Answer::Allow(ticked) = answer else {
@@ -145,10 +150,25 @@ pub async fn answer_from_memory(
     if !remembered.is_some_and(|consent| consent.covers(&request.scope, &client.metadata_hash)) {
         return Ok(None);
     }
+    if !is_still_asked(conn, request, terms.now).await? {
+        return Ok(None);
+    }
     let scope = within_rights(&request.scope, who.is_admin);
     let code = PlainToken::fresh(TokenKind::Code, terms.random);
     let issued = issue_code(conn, terms, client, request, &scope, who, &code).await?;
     Ok(issued.then_some(code))
+}
+
+/// Uses up the pushed request that it came of, if any: `false` when that was decided before.
+async fn is_still_asked(
+    conn: &mut Connection,
+    request: &AuthorizationRequest,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    match request.pushed {
+        Some(pushed) => pushed_request::use_up(conn, pushed.id, now).await,
+        None => Ok(true),
+    }
 }
 
 fn is_as_shown(client: &Client, request: &AuthorizationRequest) -> bool {
@@ -180,9 +200,10 @@ async fn issue_code(
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
         created_at: terms.now,
-        expires_at: terms.now + terms.lifetimes.code,
+        expires_at: terms.now + code_lifetime(terms, client),
         failed_tries: 0,
         spent_at: None,
+        dpop_jkt: request.dpop_jkt.clone(),
     };
     authorization_code::insert(conn, &row).await?;
     client::touch(conn, &client.id, terms.now).await?;
@@ -199,6 +220,14 @@ async fn issue_code(
     audit::record(conn, entry.detail(json!({ "scope": scope, "resource": request.resource })), terms.origin, terms.now)
         .await?;
     Ok(true)
+}
+
+/// FAPI 2.0 Security Profile §5.3.2.1: a minute at most.
+fn code_lifetime(terms: &Terms<'_>, client: &Client) -> TimeDelta {
+    match client.options.profile {
+        Profile::Standard => terms.lifetimes.code,
+        Profile::Fapi2 => terms.lifetimes.code.min(TimeDelta::seconds(60)),
+    }
 }
 
 fn new_grant(

@@ -1,8 +1,8 @@
 //! What was granted to whom, and every token that comes of it.
 //!
-//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`authorization_code`], [`refresh_token`],
-//! [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`], [`logout_notice`].
-//! Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`],
+//! [`refresh_token`], [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`],
+//! [`logout_notice`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
 
 pub mod act_for_itself;
 pub mod add_client;
@@ -27,6 +27,8 @@ pub mod m2m_account;
 pub mod machine;
 pub mod manage;
 pub mod pending_request;
+pub mod push;
+pub mod pushed_request;
 pub mod reap;
 pub mod redeem;
 pub mod refresh_token;
@@ -39,6 +41,7 @@ pub mod rotate_keys;
 pub mod sign;
 pub mod signing_key;
 pub mod used_assertion;
+pub mod wishes;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

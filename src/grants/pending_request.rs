@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::wishes::{Prompt, Wishes};
 use crate::db::Connection;
 use crate::schema::pending_requests as table;
-use crate::types::{PendingRequestId, Scope, SessionId};
+use crate::types::{PendingRequestId, PushedRequestId, ResponseMode, Scope, SessionId};
 
 /// An authorization request of which everything has been checked (RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +33,35 @@ pub struct AuthorizationRequest {
     pub nonce: Option<String>,
     /// The S256 challenge.
     pub code_challenge: String,
+    /// How the answer travels.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
+    /// The thumbprint of the only key that may redeem the code (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
+    /// How the person is to be met (OpenID Connect Core §3.1.2.1).
+    #[serde(default)]
+    pub wishes: Wishes,
+    /// As what it was pushed (RFC 9126), if it was: the decision uses that up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<Pushed>,
+}
+
+/// As what a request was pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pushed {
+    /// Names it to us.
+    pub id: PushedRequestId,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 impl AuthorizationRequest {
-    /// The same request as the query of another one (RFC 6749 §4.1.1).
+    /// The same request as the query of another one (RFC 6749 §4.1.1), for whoever signs in next: what it wished of the
+    /// person who was signed in is done with.
     pub fn to_query(&self) -> String {
         let scope = self.scope.to_string();
+        let asks_again = matches!(self.wishes.prompt, Prompt::Asking { consent: true, .. });
         let redirect_uri = self.redirect_uri_given.then_some(self.redirect_uri.as_str());
         let all = [
             ("response_type", Some("code")),
@@ -49,6 +73,9 @@ impl AuthorizationRequest {
             ("nonce", self.nonce.as_deref()),
             ("code_challenge", Some(self.code_challenge.as_str())),
             ("code_challenge_method", Some("S256")),
+            ("response_mode", Some(self.response_mode.name())),
+            ("dpop_jkt", self.dpop_jkt.as_deref()),
+            ("prompt", asks_again.then_some("consent")),
         ];
         let present = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
         form_urlencoded::Serializer::new(String::new()).extend_pairs(present).finish()

@@ -79,6 +79,16 @@ pub async fn redeem(
     if attempt.resource.is_some_and(|resource| resource != grant.resource) {
         return Ok(Redeemed::WrongResource);
     }
+    // RFC 9449 §10: a request may name the key that its code is for.
+    if !grant::fits_key(code.dpop_jkt.as_deref(), attempt.proof_key) {
+        return refused(
+            conn,
+            terms,
+            &code,
+            "The code is for another key; prove that you hold the one it was asked with",
+        )
+        .await;
+    }
     let proved = match prove(client, &code, &grant, attempt) {
         Ok(proved) => proved,
         Err(why) => return refused(conn, terms, &code, why).await,

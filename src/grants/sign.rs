@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::grant::Grant;
@@ -60,6 +63,10 @@ pub enum SigningError {
 
 /// The algorithm of ID tokens: every OpenID Connect verifier knows it (Core §15.1).
 pub const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Rs256;
+
+/// The `acr` of every ID token: people prove who they are by a password, in one step (OpenID Connect Core §2 wants a URI;
+/// what exactly was used is in `amr`).
+pub const ACR: &str = "urn:portcullis:acr:password";
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +164,9 @@ struct IdTokenClaims<'a> {
     exp: i64,
     iat: i64,
     auth_time: i64,
+    acr: &'static str,
     amr: &'a [String],
+    at_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +213,19 @@ struct LogoutTokenClaims<'a> {
 const LOGOUT_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(2);
 /// The event that a logout token tells of (§2.4).
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// An ID token about to be signed.
+#[derive(Clone, Debug)]
+pub struct IdToken<'a> {
+    /// What was granted, by whom and to whom.
+    pub grant: &'a Grant,
+    /// What it says of the person.
+    pub about: PersonClaims,
+    /// The access token that it goes with.
+    pub access_token: &'a str,
+    /// Handed back untouched.
+    pub nonce: Option<&'a str>,
+}
 
 /// What an ID token and userinfo say of a person: what was granted and is known (OpenID Connect Core §5.1, §5.3, §5.4).
 /// Whether an email address is really theirs we do not check, so `email_verified` is left out.
@@ -340,16 +362,15 @@ impl Signing {
         self.sign(self.access_token_algorithm, TokenType::AccessToken, claims)
     }
 
-    /// Signs an ID token for the client of a grant.
+    /// Signs an ID token for the client of its grant.
     pub fn id_token(
         &self,
         issuer: &str,
-        grant: &Grant,
-        about: PersonClaims,
-        nonce: Option<&str>,
+        token: IdToken<'_>,
         now: DateTime<Utc>,
         lifetime: TimeDelta,
     ) -> Result<String, SigningError> {
+        let IdToken { grant, about, access_token, nonce } = token;
         let claims = IdTokenClaims {
             iss: issuer,
             sub: grant.user_id,
@@ -357,7 +378,9 @@ impl Signing {
             exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             auth_time: grant.authenticated_at.timestamp(),
+            acr: ACR,
             amr: &grant.amr.0,
+            at_hash: at_hash(access_token),
             nonce,
             sid: grant.session_id.map(|session| session.to_string()),
             about,
@@ -413,6 +436,12 @@ impl KeySet {
         set.jwks = Arc::new(json!({ "keys": published }));
         Ok(set)
     }
+}
+
+/// The left half of the access token's SHA-256, since ID tokens are signed with RS256 (OpenID Connect Core §3.1.3.6).
+fn at_hash(access_token: &str) -> String {
+    let digest = Sha256::digest(access_token);
+    URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
 }
 
 /// Makes a key away from the request threads: RSA takes a while.

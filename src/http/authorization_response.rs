@@ -3,9 +3,12 @@
 use actix_web::HttpResponse;
 use url::form_urlencoded::Serializer;
 
+use super::page::{FormPostPage, Page, Site};
 use super::see_other;
 use crate::app::App;
 use crate::crypto::PlainToken;
+use crate::grants::pending_request::AuthorizationRequest;
+use crate::types::ResponseMode;
 
 /// What goes back.
 #[derive(Clone, Copy, Debug)]
@@ -16,34 +19,57 @@ pub enum Outcome<'a> {
     Error(&'a str, &'a str),
 }
 
-/// Sends the browser back to the client, by 303 so that no POST is ever repeated there (RFC 9700 §4.12).
-///
-/// The redirect URI is continued as it was registered, to the byte: private schemes and odd paths stay what they are.
-pub fn answer(app: &App, redirect_uri: &str, state: Option<&str>, outcome: Outcome<'_>) -> HttpResponse {
-    let location = location(app.issuer(), redirect_uri, state, outcome);
-    see_other(&location).finish()
+/// Where it goes, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayBack<'a> {
+    /// The redirect URI, to the byte.
+    pub redirect_uri: &'a str,
+    /// Handed back untouched.
+    pub state: Option<&'a str>,
+    /// How it travels.
+    pub mode: ResponseMode,
 }
 
-fn location(issuer: &str, redirect_uri: &str, state: Option<&str>, outcome: Outcome<'_>) -> String {
-    let mut answer = Serializer::new(String::new());
-    match outcome {
-        Outcome::Code(code) => {
-            answer.append_pair("code", code.reveal());
-        }
-        Outcome::Error(error, description) => {
-            answer.append_pair("error", error).append_pair("error_description", description);
+impl<'a> From<&'a AuthorizationRequest> for WayBack<'a> {
+    fn from(request: &'a AuthorizationRequest) -> Self {
+        Self { redirect_uri: &request.redirect_uri, state: request.state.as_deref(), mode: request.response_mode }
+    }
+}
+
+/// Sends the browser back to the client: by 303, so that no POST is ever repeated there (RFC 9700 §4.12), or with a page
+/// whose form is the answer (OAuth 2.0 Form Post Response Mode §2).
+///
+/// The redirect URI is continued as it was registered, to the byte: private schemes and odd paths stay what they are.
+pub fn answer<'a>(app: &App, way: impl Into<WayBack<'a>>, outcome: Outcome<'_>) -> HttpResponse {
+    let way = way.into();
+    let parameters = parameters(app.issuer(), way.state, outcome);
+    match way.mode {
+        ResponseMode::Query => see_other(&location(way.redirect_uri, &parameters)).finish(),
+        ResponseMode::FormPost => {
+            let fields = parameters.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+            Page(FormPostPage::new(Site::of(&app.config.server.public_url), way.redirect_uri, fields)).into_response()
         }
     }
-    if let Some(state) = state {
-        answer.append_pair("state", state);
-    }
-    answer.append_pair("iss", issuer);
+}
+
+fn parameters<'a>(issuer: &'a str, state: Option<&'a str>, outcome: Outcome<'a>) -> Vec<(&'static str, &'a str)> {
+    let mut parameters = match outcome {
+        Outcome::Code(code) => vec![("code", code.reveal())],
+        Outcome::Error(error, description) => vec![("error", error), ("error_description", description)],
+    };
+    parameters.extend(state.map(|state| ("state", state)));
+    parameters.push(("iss", issuer));
+    parameters
+}
+
+fn location(redirect_uri: &str, parameters: &[(&str, &str)]) -> String {
     let separator = match redirect_uri.split_once('?') {
         None => "?",
         Some((_, "")) => "",
         Some(_) => "&",
     };
-    format!("{redirect_uri}{separator}{}", answer.finish())
+    let answer = Serializer::new(String::new()).extend_pairs(parameters).finish();
+    format!("{redirect_uri}{separator}{answer}")
 }
 
 #[cfg(test)]
@@ -52,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_registered_uri_is_continued_to_the_byte() {
-        let error = Outcome::Error("access_denied", "no");
+        let error = parameters("http://i", Some("s"), Outcome::Error("access_denied", "no"));
         for (uri, expected) in [
             ("cursor://a.b/cb", "cursor://a.b/cb?error=access_denied&error_description=no&state=s&iss=http%3A%2F%2Fi"),
             (
@@ -61,7 +87,7 @@ mod tests {
             ),
             ("https://c/cb?", "https://c/cb?error=access_denied&error_description=no&state=s&iss=http%3A%2F%2Fi"),
         ] {
-            assert_eq!(location("http://i", uri, Some("s"), error), expected);
+            assert_eq!(location(uri, &error), expected);
         }
     }
 }

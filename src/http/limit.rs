@@ -151,6 +151,21 @@ impl RegistrationLimit {
     }
 }
 
+/// How often clients that prove nothing may push requests from one network (RFC 9126): what is pushed is kept for a while.
+pub struct PushLimit(Budget<Network>);
+
+impl PushLimit {
+    /// Nobody has pushed yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self(Budget::new(120, Duration::from_secs(1), clock))
+    }
+
+    /// Pays for one request.
+    pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
+        self.0.spend(&address.into())
+    }
+}
+
 /// How guessing passwords is slowed without locking anybody out.
 ///
 /// Only failures cost. An account has a budget for every network that it signed in from lately, and one other for all

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod authorization_response;
+pub mod begun;
 pub mod caller;
 pub mod challenge;
 pub mod client_address;

@@ -45,6 +45,13 @@ impl Params {
         params
     }
 
+    /// Parameters that came in another form than a query.
+    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut params = Self::default();
+        pairs.into_iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| params.add(name, value));
+        params
+    }
+
     fn add(&mut self, name: String, value: String) {
         if name.contains('\0') || value.contains('\0') {
             self.flaw = Some(Flaw::Nul);

@@ -12,6 +12,8 @@ use crate::types::PublicUrl;
 pub struct ReturnTo {
     path_and_query: String,
     client: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    login_hint: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -23,17 +25,34 @@ struct Sealed {
 
 /// The longest target that we send around: an authorization request with a generous `state`.
 const LONGEST: usize = 8 * 1024;
+/// As many characters as the field for the name takes.
+const LONGEST_HINT: usize = 128;
 
 impl ReturnTo {
     /// The page at this path, if it is one of ours and nothing else: no scheme, no other host, in no reading of it.
     pub fn new(public_url: &PublicUrl, path_and_query: &str) -> Option<Self> {
-        is_our_path(public_url, path_and_query)
-            .then(|| Self { path_and_query: path_and_query.to_owned(), client: None })
+        is_our_path(public_url, path_and_query).then(|| Self {
+            path_and_query: path_and_query.to_owned(),
+            client: None,
+            login_hint: None,
+        })
     }
 
     /// The same, on behalf of a client that the sign-in page may name.
     pub fn on_behalf_of(self, client_name: &str) -> Self {
         Self { client: Some(client_name.to_owned()), ..self }
+    }
+
+    /// The same, for somebody who may want to sign in with this name. It is a stranger's word (OpenID Connect Core §3.1.2.1):
+    /// one that nobody could have is left out.
+    pub fn hinting(self, login_hint: Option<&str>) -> Self {
+        let plain = |hint: &&str| hint.chars().count() <= LONGEST_HINT && !hint.chars().any(char::is_control);
+        Self { login_hint: login_hint.filter(plain).map(str::to_owned), ..self }
+    }
+
+    /// The name that the person may want to sign in with.
+    pub fn login_hint(&self) -> Option<&str> {
+        self.login_hint.as_deref()
     }
 
     /// The name of the client that sent the person here.

@@ -30,6 +30,8 @@ pub const INTROSPECT: &str = "/oauth/introspect";
 pub const USERINFO: &str = "/oauth/userinfo";
 /// OpenID Connect RP-Initiated Logout §2.
 pub const END_SESSION: &str = "/oauth/end_session";
+/// RFC 9126 §2.
+pub const PAR: &str = "/oauth/par";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.
 pub const AUTHORIZE_GUESS: &str = "/authorize";
 /// Where SDKs guess the token endpoint to be.

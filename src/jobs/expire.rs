@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::db::lock::{self, Lock};
 use crate::db::{Connection, QueryResult};
 use crate::grants::{
-    authorization_code, grant, initial_access_token, logout_notice, pending_request, refresh_token, revocation,
-    signing_key, used_assertion,
+    authorization_code, grant, initial_access_token, logout_notice, pending_request, pushed_request, refresh_token,
+    revocation, signing_key, used_assertion,
 };
 use crate::identity::session::{FAMILIAR_FOR, Session};
 use crate::identity::setup_link;
@@ -45,6 +45,7 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
         + refresh_token::expire(conn, before).await?
         + grant::expire(conn, before).await?
         + pending_request::expire(conn, now).await?
+        + pushed_request::expire(conn, now).await?
         + revocation::expire(conn, now).await?
         + signing_key::expire(conn, now).await?
         + used_assertion::expire(conn, now).await?

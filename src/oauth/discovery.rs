@@ -6,14 +6,15 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use serde::Serialize;
 
+use super::authorize::openid::PROMPTS;
 use super::token::GrantType;
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::crypto::statement::StatementAlgorithm;
 use crate::grants::client_metadata::AuthMethod;
-use crate::grants::sign::PersonClaims;
+use crate::grants::sign::{ACR, PersonClaims};
 use crate::http::{dpop, urls};
-use crate::types::known_scopes;
+use crate::types::{ResponseMode, known_scopes};
 
 /// What clients learn of us. Members that would be empty are not there, never `null`.
 #[derive(Serialize)]
@@ -27,10 +28,12 @@ struct Metadata {
     introspection_endpoint: String,
     userinfo_endpoint: String,
     end_session_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     jwks_uri: String,
     scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
-    response_modes_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; ResponseMode::ALL.len()],
     grant_types_supported: [&'static str; GrantType::ALL.len()],
     code_challenge_methods_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
@@ -42,8 +45,11 @@ struct Metadata {
     dpop_signing_alg_values_supported: [&'static str; StatementAlgorithm::STRONG.len()],
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
-    prompt_values_supported: [&'static str; 4],
+    prompt_values_supported: [&'static str; PROMPTS.len()],
+    acr_values_supported: [&'static str; 1],
+    claims_parameter_supported: bool,
     request_parameter_supported: bool,
+    request_object_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
     request_uri_parameter_supported: bool,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
@@ -53,7 +59,8 @@ struct Metadata {
 }
 
 /// The claims of every ID token, or of every one that has such a thing to say.
-const ID_TOKEN_CLAIMS: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "sid"];
+const ID_TOKEN_CLAIMS: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "at_hash", "nonce", "sid"];
 
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`, in every form.
 pub async fn get(app: Data<App>) -> HttpResponse {
@@ -71,11 +78,13 @@ fn metadata(app: &App) -> Metadata {
         introspection_endpoint: app.at(urls::INTROSPECT),
         userinfo_endpoint: app.at(urls::USERINFO),
         end_session_endpoint: app.at(urls::END_SESSION),
+        pushed_authorization_request_endpoint: app.at(urls::PAR),
+        require_pushed_authorization_requests: false,
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: known_scopes::ALL.into_iter().filter(|token| registration.scope.has(token)).collect(),
         response_types_supported: ["code"],
-        response_modes_supported: ["query"],
+        response_modes_supported: ResponseMode::ALL.map(ResponseMode::name),
         grant_types_supported: GrantType::ALL.map(GrantType::name),
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
@@ -88,8 +97,13 @@ fn metadata(app: &App) -> Metadata {
         dpop_signing_alg_values_supported: dpop::algorithms(),
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
-        prompt_values_supported: ["none", "login", "consent", "select_account"],
-        request_parameter_supported: false,
+        prompt_values_supported: PROMPTS,
+        acr_values_supported: [ACR],
+        // Tolerated, and left at what the scope opens.
+        claims_parameter_supported: false,
+        request_parameter_supported: true,
+        request_object_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),
+        // By reference to somebody's server; what was pushed to us is not meant (RFC 9126 §5).
         request_uri_parameter_supported: false,
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: app.signing.id_token_algorithms(),

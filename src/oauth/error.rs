@@ -35,6 +35,8 @@ pub enum Error {
     InvalidScope(&'static str),
     /// Not a resource of ours, or not the one granted (RFC 8707 §2).
     InvalidTarget(&'static str),
+    /// What would go back to the client if a browser had brought the request (RFC 9126 §2.3).
+    Authorization(&'static str, &'static str),
     /// A redirect URI that may not be registered (RFC 7591 §3.2.2).
     InvalidRedirectUri(String),
     /// Metadata that may not be registered.
@@ -77,6 +79,7 @@ impl Error {
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::Authorization(code, _) => (StatusCode::BAD_REQUEST, code),
             Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
             Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
             Self::InvalidSoftwareStatement => (StatusCode::BAD_REQUEST, "invalid_software_statement"),
@@ -101,7 +104,8 @@ impl Error {
             | Self::UnauthorizedClient(why)
             | Self::InvalidScope(why)
             | Self::InvalidTarget(why)
-            | Self::InvalidDpopProof(why) => why,
+            | Self::InvalidDpopProof(why)
+            | Self::Authorization(_, why) => why,
             Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
             Self::InvalidSoftwareStatement => {
                 "The software statement is malformed, expired, or not signed by its issuer"

@@ -29,6 +29,13 @@
 //! | OpenID Connect Core | 5.3 userinfo | `userinfo.rs` | `tests/it/oauth/userinfo.rs` |
 //! | OpenID Connect RP-Initiated Logout | 2 logout, 3 redirection | `end_session.rs`, `web/sign_out.rs` | `tests/it/oauth/end_session.rs` |
 //! | OpenID Connect Back-Channel Logout | 2.4 logout token, 2.5 request | `grants/log_out.rs`, `jobs/back_channel_logout.rs` | `tests/it/oauth/back_channel_logout.rs` |
+//! | RFC 9101 | 5.1, 6 request objects by value | `request_object.rs` | `tests/it/oauth/request_object.rs` |
+//! | RFC 9126 | 2 pushed requests | `par.rs`, `grants/push.rs` | `tests/it/oauth/par.rs` |
+//! | RFC 9126 | 4 bringing one | `authorize/request.rs` | `tests/it/oauth/par.rs` |
+//! | RFC 9207 | 2 `iss` | `http/authorization_response.rs` | `tests/it/oauth/discovery.rs` |
+//! | RFC 9449 | 10 a code for one key | `authorize/checks.rs` | `tests/it/oauth/par.rs` |
+//! | OAuth 2.0 Form Post Response Mode | 2 | `http/authorization_response.rs`, `http/page/form_post.rs` | `tests/it/oauth/response_mode.rs` |
+//! | OpenID Connect Core | 3.1.2.1 `prompt`, `max_age`, hints | `authorize/openid.rs`, `grants/wishes.rs` | `tests/it/oauth/openid_request.rs` |
 
 pub mod authorize;
 pub mod client_configuration;
@@ -39,8 +46,10 @@ mod error;
 pub mod introspect;
 pub mod jwks;
 mod own_token;
+pub mod par;
 mod possession;
 pub mod register;
+mod request_object;
 mod resource;
 pub mod revoke;
 pub mod token;

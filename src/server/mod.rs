@@ -17,7 +17,7 @@ use actix_web::web::Data;
 use actix_web::{App as Actix, HttpServer};
 
 use crate::app::App;
-use crate::http::limit::{RegistrationLimit, SignInLimits};
+use crate::http::limit::{PushLimit, RegistrationLimit, SignInLimits};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -41,6 +41,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let door = Arc::new(FrontDoor::new(&app.config.server));
     let sign_in = Data::new(SignInLimits::new(&app.clock));
     let registration = Data::new(RegistrationLimit::new(&app.clock));
+    let pushing = Data::new(PushLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
@@ -51,6 +52,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(data.clone())
             .app_data(sign_in.clone())
             .app_data(registration.clone())
+            .app_data(pushing.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())
             .configure(routes::all(&public_url, &data.config.server));

@@ -12,7 +12,7 @@ use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, cross_origin, urls};
 use crate::mcp;
 use crate::oauth::{
-    authorize, client_configuration, discovery, end_session, introspect, jwks, register, revoke, token, userinfo,
+    authorize, client_configuration, discovery, end_session, introspect, jwks, par, register, revoke, token, userinfo,
 };
 use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
 use crate::web as pages;
@@ -72,6 +72,7 @@ fn oauth(config: &mut ServiceConfig) {
     let configuration = configuration.route(web::put().to(client_configuration::put));
     config.service(configuration.route(web::delete().to(client_configuration::delete)));
     config.service(posted(urls::INTROSPECT, FORM_LIMIT).route(web::post().to(introspect::post)));
+    config.service(posted(urls::PAR, FORM_LIMIT).wrap(anyone()).route(web::post().to(par::post)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
     let userinfo = posted(urls::USERINFO, FORM_LIMIT).wrap(anyone());
     config.service(userinfo.route(read(userinfo::get)).route(web::post().to(userinfo::get)));

@@ -69,6 +69,8 @@ ids! {
     SessionId;
     /// An authorization request on somebody's consent page.
     PendingRequestId;
+    /// An authorization request that a client pushed.
+    PushedRequestId;
     /// A program that acts for itself.
     ServiceAccountId;
     /// What lets somebody register clients.

@@ -6,6 +6,7 @@ mod ids;
 mod numeric_date;
 mod public_url;
 mod redirect_uri;
+mod response_mode;
 mod scope;
 mod subject_id;
 mod words;
@@ -14,11 +15,13 @@ mod workspace;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    GrantId, GroupId, InitialAccessTokenId, PendingRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+    GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PushedRequestId, ServerId, ServiceAccountId, SessionId,
+    UserId,
 };
 pub use numeric_date::NumericDate;
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use redirect_uri::{RedirectTarget, RedirectUri, RedirectUriError};
+pub use response_mode::ResponseMode;
 pub use scope::{Scope, ScopeError, known as known_scopes};
 pub use subject_id::SubjectId;
 pub use words::Words;

@@ -138,7 +138,11 @@ fn show(
         site: Site::of(&app.config.server.public_url),
         csrf: visitor.csrf_token(&app.keys),
         return_to: return_to.filter(|_| target.is_some()),
-        username: username.to_owned(),
+        username: match username {
+            // What somebody typed is theirs; an empty field may be filled in for them.
+            "" => target.as_ref().and_then(ReturnTo::login_hint).unwrap_or_default().to_owned(),
+            typed => typed.to_owned(),
+        },
         continuing_to: target.as_ref().and_then(ReturnTo::client).map(Foreign::new),
         problem,
     };
@@ -184,7 +188,7 @@ pub struct SignInPage {
     pub csrf: String,
     /// Where to go afterwards, sealed; never a URL.
     pub return_to: Option<String>,
-    /// What was typed before.
+    /// What was typed before, or what the client thinks that the person is called.
     pub username: String,
     /// The client that sent the person here.
     pub continuing_to: Option<Foreign>,

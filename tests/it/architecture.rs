@@ -90,6 +90,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("installation", "db/installation.rs"),
     ("logout_notices", "grants/logout_notice.rs"),
     ("pending_requests", "grants/pending_request.rs"),
+    ("pushed_requests", "grants/pushed_request.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("registration_tokens", "grants/registration_token.rs"),
     ("revocations", "grants/revocation.rs"),

@@ -49,7 +49,7 @@ const CENSUS: &[Entry] = &[
         &[
             (Secret, &["code_hash"]),
             (Plain, &["key_version", "grant_id", "client_id", "redirect_uri", "code_challenge"]),
-            (Plain, &["nonce", "created_at", "expires_at", "failed_tries", "spent_at"]),
+            (Plain, &["nonce", "created_at", "expires_at", "failed_tries", "spent_at", "dpop_jkt"]),
         ],
     ),
     (
@@ -106,6 +106,15 @@ const CENSUS: &[Entry] = &[
         &[
             (Personal, &["session_id", "request"]),
             (Plain, &["id", "client_id", "created_at", "expires_at", "decided_at"]),
+        ],
+    ),
+    (
+        "pushed_requests",
+        Expires("pushed_request::expire("),
+        &[
+            (Secret, &["token_hash"]),
+            (Personal, &["request"]),
+            (Plain, &["id", "key_version", "client_id", "created_at", "begin_by", "expires_at", "decided_at"]),
         ],
     ),
     (

@@ -138,6 +138,14 @@ impl ErrorPage {
             .step("Go back to the app and start again from there.")
     }
 
+    /// A pushed authorization request that is unknown, too old, decided, or another client's (RFC 9126 §4): to whom the answer
+    /// would go is not known either.
+    pub fn request_gone(site: Site) -> Self {
+        let happened = "It was answered already, waited too long, or was made by another app.";
+        Self::new(site, StatusCode::BAD_REQUEST, "This request is over", happened)
+            .step("Go back to the app and start again from there.")
+    }
+
     /// A consent page that was decided already, is too old, or is somebody else's.
     pub fn decided(site: Site) -> Self {
         let happened = "It was answered already, or waited too long.";
@@ -168,6 +176,7 @@ impl ErrorPage {
             Self::unknown_client(site(), "pcl_client_<script>\u{202e}"),
             Self::bad_redirect(site(), &Foreign::hostile_sample()),
             Self::bad_request(site(), "It names no client."),
+            Self::request_gone(site()),
             Self::decided(site()),
             Self::set_up_link_gone(site()),
         ]

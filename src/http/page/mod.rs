@@ -2,7 +2,10 @@
 
 mod error;
 mod foreign;
+mod form_post;
 mod site;
+
+use std::borrow::Cow;
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -15,6 +18,7 @@ use askama::Template;
 
 pub use error::{ErrorPage, Link};
 pub use foreign::Foreign;
+pub use form_post::FormPostPage;
 pub use site::Site;
 
 /// What a page shows, and how it wants to be answered.
@@ -31,7 +35,7 @@ pub trait View: Template {
 }
 
 /// How far the forms of a page may lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Csp {
     /// To ourselves only.
     Own,
@@ -41,28 +45,33 @@ pub enum Csp {
     /// on another host, on loopback or of a private scheme. And an application that opened us in a popup waits for its
     /// own page to come back there and speak to `window.opener`, which any opener policy would have cut for good.
     MayLeave,
+    /// To one redirect URI of a client, given as a source expression, and to nowhere else.
+    To(String),
+}
+
+/// What every policy says.
+macro_rules! policy {
+    () => {
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; \
+         frame-ancestors 'none'"
+    };
 }
 
 impl Csp {
     /// The Content-Security-Policy.
-    pub const fn policy(self) -> &'static str {
+    pub fn policy(&self) -> Cow<'static, str> {
         match self {
-            Self::Own => {
-                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; \
-                 frame-ancestors 'none'; form-action 'self'"
-            }
-            Self::MayLeave => {
-                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; \
-                 frame-ancestors 'none'"
-            }
+            Self::Own => concat!(policy!(), "; form-action 'self'").into(),
+            Self::MayLeave => policy!().into(),
+            Self::To(target) => format!("{}; form-action {target}", policy!()).into(),
         }
     }
 
     /// The Cross-Origin-Opener-Policy.
-    pub const fn opener(self) -> &'static str {
+    pub const fn opener(&self) -> &'static str {
         match self {
             Self::Own => "same-origin",
-            Self::MayLeave => "unsafe-none",
+            Self::MayLeave | Self::To(_) => "unsafe-none",
         }
     }
 }
@@ -76,10 +85,10 @@ impl<T: View> Page<T> {
     pub fn into_response(self) -> HttpResponse {
         let Self(view) = self;
         match view.render() {
-            Ok(html) => headed(view.status(), view.csp()).body(html),
+            Ok(html) => headed(view.status(), &view.csp()).body(html),
             Err(error) => {
                 tracing::error!(%error, page = std::any::type_name::<T>(), "a page could not be rendered");
-                headed(StatusCode::INTERNAL_SERVER_ERROR, Csp::Own).body(PLAIN)
+                headed(StatusCode::INTERNAL_SERVER_ERROR, &Csp::Own).body(PLAIN)
             }
         }
     }
@@ -97,12 +106,12 @@ impl<T: View> Responder for Page<T> {
 const PLAIN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Something went wrong · Portcullis</title>\
     <h1>Something went wrong</h1><p>This page could not be shown. The reason is in the log of this server. Try again in a moment.</p></html>";
 
-fn headed(status: StatusCode, csp: Csp) -> HttpResponseBuilder {
+fn headed(status: StatusCode, csp: &Csp) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_SECURITY_POLICY, csp.policy()))
+        .insert_header((CONTENT_SECURITY_POLICY, csp.policy().as_ref()))
         .insert_header((CROSS_ORIGIN_OPENER_POLICY, csp.opener()))
         .insert_header((REFERRER_POLICY, "same-origin"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))

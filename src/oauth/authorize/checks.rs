@@ -3,13 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::request::Trusted;
+use super::openid;
 use crate::app::App;
-use crate::grants::client::Client;
+use crate::grants::client::{Client, Profile};
 use crate::grants::pending_request::AuthorizationRequest;
+use crate::http::params::Params;
 use crate::http::urls;
 use crate::oauth::resource;
-use crate::types::{Scope, known_scopes};
+use crate::types::{ResponseMode, Scope, known_scopes};
 
 /// An error that goes back to the client (RFC 6749 §4.1.2.1), with words for its developer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,45 +19,46 @@ pub struct Refusal(pub &'static str, pub &'static str);
 /// Longer values are not anybody's state or nonce.
 const MAX_OPAQUE: usize = 4096;
 
-/// Every check; what comes out is fit for a consent page.
-pub fn check(app: &App, trusted: &Trusted<'_>) -> Result<AuthorizationRequest, Refusal> {
-    let params = trusted.params;
-    no_request_object(trusted)?;
-    registered_for_codes(&trusted.client)?;
+/// Every check, for a request that a browser brought and for one that was pushed; what comes out is fit for a consent page.
+pub fn check(app: &App, client: &Client, redirect_uri: &str, params: &Params) -> Result<AuthorizationRequest, Refusal> {
+    grant_type(client)?;
     response_type(params.get("response_type"))?;
-    response_mode(params.get("response_mode"))?;
+    let response_mode = response_mode(params.get("response_mode"), redirect_uri)?;
     let code_challenge = code_challenge(params.get("code_challenge_method"), params.get("code_challenge"))?;
-    let resource = resource(app, &trusted.client, params.all("resource"))?;
-    let scope = scope(&trusted.client, params.get("scope"))?;
+    let resource = resource(app, client, params.all("resource"))?;
+    let scope = scope(client, params.get("scope"))?;
     Ok(AuthorizationRequest {
-        client_id: trusted.client.id.clone(),
-        metadata_hash: trusted.client.metadata_hash.clone(),
-        redirect_uri: trusted.redirect_uri.clone(),
+        client_id: client.id.clone(),
+        metadata_hash: client.metadata_hash.clone(),
+        redirect_uri: redirect_uri.to_owned(),
         redirect_uri_given: params.get("redirect_uri").is_some(),
         scope,
         resource,
         state: opaque(params.get("state"))?,
         nonce: opaque(params.get("nonce"))?,
         code_challenge,
+        response_mode,
+        dpop_jkt: dpop_jkt(params.get("dpop_jkt"))?,
+        wishes: openid::wishes(app, &client.id, params)?,
+        pushed: None,
     })
 }
 
-/// OpenID Connect Core §6: not offered, and discovery says so.
-fn no_request_object(trusted: &Trusted<'_>) -> Result<(), Refusal> {
-    if trusted.params.get("request").is_some() {
-        return Err(Refusal("request_not_supported", "Send plain parameters instead of a request object"));
+/// RFC 9126 §5, §6; FAPI 2.0 Security Profile §5.3.2.2. For a request that a browser brought.
+pub fn need_not_be_pushed(client: &Client) -> Result<(), Refusal> {
+    match client.options.require_pushed_authorization_requests || client.options.profile == Profile::Fapi2 {
+        true => Err(Refusal("invalid_request", "This client must push its authorization requests")),
+        false => Ok(()),
     }
-    if trusted.params.get("request_uri").is_some() {
-        return Err(Refusal("request_uri_not_supported", "Send plain parameters instead of a request_uri"));
-    }
-    Ok(())
 }
 
-/// RFC 6749 §4.1.2.1: a client may have registered for other grants alone.
-fn registered_for_codes(client: &Client) -> Result<(), Refusal> {
+/// RFC 6749 §4.1.2.1: a client that could not redeem a code gets none.
+fn grant_type(client: &Client) -> Result<(), Refusal> {
     match client.grant_types.has("authorization_code") {
         true => Ok(()),
-        false => Err(Refusal("unauthorized_client", "This client has not registered the grant authorization_code")),
+        false => {
+            Err(Refusal("unauthorized_client", "This client has not registered the grant type authorization_code"))
+        }
     }
 }
 
@@ -69,11 +71,21 @@ fn response_type(value: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// OAuth 2.0 Multiple Response Types §2.1.
-fn response_mode(value: Option<&str>) -> Result<(), Refusal> {
+/// OAuth 2.0 Multiple Response Types §2.1, OAuth 2.0 Form Post Response Mode §1.
+fn response_mode(value: Option<&str>, redirect_uri: &str) -> Result<ResponseMode, Refusal> {
+    let offered = Refusal("invalid_request", "Only response_mode=query and response_mode=form_post are offered");
+    let mode = value.map_or(Some(ResponseMode::default()), ResponseMode::named).ok_or(offered)?;
+    match mode.reaches(redirect_uri) {
+        true => Ok(mode),
+        false => Err(Refusal("invalid_request", "No browser can post a form to the scheme of this redirect_uri")),
+    }
+}
+
+/// RFC 9449 §10: the RFC 7638 thumbprint of the only key that may redeem the code.
+fn dpop_jkt(value: Option<&str>) -> Result<Option<String>, Refusal> {
     match value {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(Refusal("invalid_request", "Only response_mode=query is offered")),
+        Some(thumbprint) if !is_sha256(thumbprint) => Err(Refusal("invalid_request", "The dpop_jkt is no thumbprint")),
+        value => Ok(value.map(str::to_owned)),
     }
 }
 
@@ -83,12 +95,14 @@ fn code_challenge(method: Option<&str>, challenge: Option<&str>) -> Result<Strin
     if method != Some("S256") {
         return Err(Refusal("invalid_request", "PKCE is required with code_challenge_method=S256"));
     }
-    let is_digest = challenge.len() == 43 && URL_SAFE_NO_PAD.decode(challenge).is_ok_and(|bytes| bytes.len() == 32);
-    if is_digest {
-        Ok(challenge.to_owned())
-    } else {
-        Err(Refusal("invalid_request", "The code_challenge is not a SHA-256"))
+    match is_sha256(challenge) {
+        true => Ok(challenge.to_owned()),
+        false => Err(Refusal("invalid_request", "The code_challenge is not a SHA-256")),
     }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 43 && URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
 /// RFC 8707 §2.1. Without one, a token opens `/mcp` (`decisions` 8).
@@ -143,10 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn only_codes_by_query() {
+    fn only_codes_and_never_in_a_fragment() {
         assert!(response_type(Some("code")).is_ok());
         assert!(response_type(Some("token")).is_err_and(|Refusal(code, _)| code == "unsupported_response_type"));
         assert!(response_type(None).is_err_and(|Refusal(code, _)| code == "invalid_request"));
-        assert!(response_mode(Some("fragment")).is_err());
+        let (web, private) = ("https://app.example/cb", "cursor://app/cb");
+        assert_eq!(response_mode(None, private), Ok(ResponseMode::Query));
+        assert_eq!(response_mode(Some("form_post"), web), Ok(ResponseMode::FormPost));
+        assert!(response_mode(Some("form_post"), private).is_err(), "nobody would get it");
+        for mode in ["fragment", "jwt", "query.jwt", "web_message", "QUERY", "FormPost"] {
+            assert!(response_mode(Some(mode), web).is_err(), "{mode}");
+        }
     }
 }

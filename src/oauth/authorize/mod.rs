@@ -1,23 +1,28 @@
 //! `GET /oauth/authorize` (RFC 6749 §4.1.1, OAuth 2.1 §4.1.1): the whole journey.
 //!
 //! Nothing is written before somebody has signed in: the request can be repeated, without cookies, without harm. After
-//! sign-in it runs again from the start.
+//! sign-in it runs again from the start, and knows when it came first.
 
 mod checks;
+pub mod openid;
 mod request;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use url::form_urlencoded;
 
-use self::checks::Refusal;
-use self::request::{FirstStage, Trusted, Untrusted, first_stage};
+pub use self::checks::{Refusal, check};
+use self::request::{FirstStage, Trusted, Untrusted, Visit, first_stage};
 use crate::app::App;
 use crate::db::{self, Connection};
 use crate::grants::authorize;
+use crate::grants::client::Client;
 use crate::grants::pending_request::{self, AuthorizationRequest};
-use crate::http::authorization_response::{Outcome, answer};
+use crate::grants::wishes::Wishes;
+use crate::http::authorization_response::{Outcome, WayBack, answer};
+use crate::http::begun::{beginning, begun};
 use crate::http::origin::origin_of;
 use crate::http::page::{ErrorPage, Foreign, Page, Site};
 use crate::http::params::Params;
@@ -32,24 +37,29 @@ pub async fn get(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Resu
 }
 
 async fn journey(app: &App, request: &HttpRequest, visitor: &Visitor) -> Result<HttpResponse, db::Error> {
-    let params = Params::parse(request.query_string().as_bytes());
-    let trusted = match first_stage(app, &params, visitor.signed_in().is_some(), &origin_of(request)).await? {
-        FirstStage::Trusted(trusted) => trusted,
-        FirstStage::AfterSignIn => return Ok(sign_in(app, request, None)),
+    let origin = origin_of(request);
+    let begun = begun(app, request.query_string());
+    let visit = Visit { may_fetch: visitor.signed_in().is_some(), begun, origin: &origin };
+    let (client, asked) = match first_stage(app, Params::parse(request.query_string().as_bytes()), &visit).await? {
+        FirstStage::Trusted(trusted) => match check_brought(app, &trusted) {
+            Ok(asked) => (trusted.client, asked),
+            Err(refusal) => return Ok(refused(app, trusted.way_back(), refusal)),
+        },
+        FirstStage::Pushed(client, asked) => (*client, *asked),
+        FirstStage::Refused(trusted, refusal) => return Ok(refused(app, trusted.way_back(), refusal)),
+        FirstStage::AfterSignIn => return Ok(sign_in(app, request, begun, None)),
         FirstStage::Untrusted(why) => return Ok(page(app, request, why)),
     };
-    let asked = match checks::check(app, &trusted) {
-        Ok(asked) => asked,
-        Err(Refusal(code, why)) => return Ok(refused(app, &trusted, code, why)),
-    };
-    let prompt = Prompt::of(&params);
-    let Some(person) = visitor.signed_in().filter(|_| !prompt.signs_in_again) else {
-        return Ok(match prompt.is_none {
-            true => refused(app, &trusted, "login_required", "Nobody is signed in"),
-            false => sign_in(app, request, Some(&trusted)),
-        });
-    };
-    consider(app, request, &trusted, &asked, person, &prompt).await
+    match standing(visitor, &asked.wishes, begun, app.clock.now()) {
+        Standing::Here(person) => consider(app, request, &client, &asked, person).await,
+        Standing::SignIn => Ok(sign_in(app, request, begun, Some((&client, &asked)))),
+        Standing::Refused(refusal) => Ok(refused(app, &asked, refusal)),
+    }
+}
+
+fn check_brought(app: &App, trusted: &Trusted) -> Result<AuthorizationRequest, Refusal> {
+    checks::need_not_be_pushed(&trusted.client)?;
+    check(app, &trusted.client, &trusted.redirect_uri, &trusted.params)
 }
 
 /// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1): the same request, asked again by GET, where our cookie comes along.
@@ -70,17 +80,42 @@ pub async fn post(app: Data<App>, request: HttpRequest, body: Bytes) -> HttpResp
 /// The largest form that still makes a URL which browsers and proxies carry.
 const MAX_FORM: usize = 8 * 1024;
 
-/// What `prompt` asks for (OpenID Connect Core §3.1.2.1).
-struct Prompt {
-    is_none: bool,
-    signs_in_again: bool,
-    asks_again: bool,
+/// How whoever is at the browser stands to the request.
+enum Standing<'a> {
+    /// They can be asked.
+    Here(&'a SignedIn),
+    /// They have to prove who they are first.
+    SignIn,
+    /// They are not who is meant, or cannot be asked.
+    Refused(Refusal),
 }
 
-impl Prompt {
-    fn of(params: &Params) -> Self {
-        let has = |word| params.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|one| one == word));
-        Self { is_none: has("none"), signs_in_again: has("login") || has("select_account"), asks_again: has("consent") }
+/// Once somebody has signed in since the request came first, its wish for that is fulfilled: it never goes in circles.
+fn standing<'a>(
+    visitor: &'a Visitor,
+    wishes: &Wishes,
+    begun: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Standing<'a> {
+    let Some(person) = visitor.signed_in() else {
+        return match wishes.is_silent() {
+            true => Standing::Refused(Refusal("login_required", "Nobody is signed in")),
+            false => Standing::SignIn,
+        };
+    };
+    let authenticated_at = person.session.authenticated_at;
+    let just_now = begun.is_some_and(|begun| begun <= authenticated_at);
+    let is_other = wishes.means_somebody_else(person.person.id);
+    let is_stale = wishes.is_too_long_ago(authenticated_at, now) && !just_now;
+    match (is_other, is_stale) {
+        (false, false) => Standing::Here(person),
+        (true, _) if just_now || wishes.is_silent() => {
+            Standing::Refused(Refusal("login_required", "Somebody else is signed in than the id_token_hint names"))
+        }
+        (false, true) if wishes.is_silent() => {
+            Standing::Refused(Refusal("login_required", "The person signed in too long ago"))
+        }
+        (true, _) | (false, true) => Standing::SignIn,
     }
 }
 
@@ -88,24 +123,21 @@ impl Prompt {
 async fn consider(
     app: &App,
     request: &HttpRequest,
-    trusted: &Trusted<'_>,
+    client: &Client,
     asked: &AuthorizationRequest,
     person: &SignedIn,
-    prompt: &Prompt,
 ) -> Result<HttpResponse, db::Error> {
     let origin = origin_of(request);
     let terms = app.terms(&origin);
     let who = person.respondent();
-    if !prompt.asks_again {
-        let verb = async |conn: &mut Connection| {
-            authorize::answer_from_memory(conn, &terms, &trusted.client, asked, &who).await
-        };
+    if !asked.wishes.asks_again() {
+        let verb = async |conn: &mut Connection| authorize::answer_from_memory(conn, &terms, client, asked, &who).await;
         if let Some(code) = app.db.write(verb).await? {
-            return Ok(answer(app, &asked.redirect_uri, asked.state.as_deref(), Outcome::Code(&code)));
+            return Ok(answer(app, asked, Outcome::Code(&code)));
         }
     }
-    if prompt.is_none {
-        return Ok(refused(app, trusted, "consent_required", "The person has to be asked"));
+    if asked.wishes.is_silent() {
+        return Ok(refused(app, asked, Refusal("consent_required", "The person has to be asked")));
     }
     let until = terms.now + app.config.lifetimes.pending_request;
     let verb =
@@ -115,33 +147,30 @@ async fn consider(
     Ok(see_other(&location).finish())
 }
 
-fn refused(app: &App, trusted: &Trusted<'_>, code: &str, why: &str) -> HttpResponse {
-    answer(app, &trusted.redirect_uri, trusted.state(), Outcome::Error(code, why))
+fn refused<'a>(app: &App, way: impl Into<WayBack<'a>>, Refusal(code, why): Refusal) -> HttpResponse {
+    answer(app, way, Outcome::Error(code, why))
 }
 
-/// Off to sign in and back here, with everything but the wish to sign in (again), which is then fulfilled.
-fn sign_in(app: &App, request: &HttpRequest, trusted: Option<&Trusted<'_>>) -> HttpResponse {
-    let public = &app.config.server.public_url;
-    let pairs = form_urlencoded::parse(request.query_string().as_bytes());
-    let kept = pairs.filter_map(|(name, value)| match (&*name, &*value) {
-        ("prompt", prompt) => {
-            let rest: Vec<&str> =
-                prompt.split(' ').filter(|word| !matches!(*word, "login" | "select_account")).collect();
-            (!rest.is_empty()).then(|| (name.clone(), rest.join(" ").into()))
-        }
-        _ => Some((name, value)),
-    });
-    let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+/// Off to sign in and back here. The request remembers when it came first.
+fn sign_in(
+    app: &App,
+    request: &HttpRequest,
+    begun: Option<DateTime<Utc>>,
+    known: Option<(&Client, &AuthorizationRequest)>,
+) -> HttpResponse {
+    let (public, now) = (&app.config.server.public_url, app.clock.now());
+    let query = beginning(app, request.query_string(), begun.unwrap_or(now));
     let here = format!("{}{}?{query}", public.base_path(), urls::AUTHORIZE);
-    let expires = app.clock.now() + app.config.lifetimes.pending_request;
-    let back = ReturnTo::new(public, &here).map(|back| match trusted {
-        Some(trusted) => back.on_behalf_of(&trusted.client.name),
+    let back = ReturnTo::new(public, &here).map(|back| match known {
+        Some((client, asked)) => back.on_behalf_of(&client.name).hinting(asked.wishes.login_hint.as_deref()),
         None => back,
     });
-    let location = match (back, trusted) {
-        (Some(back), _) => back.login_url(public, &app.keys, expires),
+    let location = match (back, known) {
+        (Some(back), _) => back.login_url(public, &app.keys, now + app.config.lifetimes.pending_request),
         // Too long to be carried through sign-in: better said than lost on the way.
-        (None, Some(trusted)) => return refused(app, trusted, "invalid_request", "The request is too long"),
+        (None, Some((_, asked))) => {
+            return refused(app, asked, Refusal("invalid_request", "The request is too long"));
+        }
         (None, None) => return page(app, request, Untrusted::Malformed("It is too long.".to_owned())),
     };
     see_other(&location).finish()
@@ -159,6 +188,7 @@ fn page(app: &App, request: &HttpRequest, why: Untrusted) -> HttpResponse {
                 .step("Try again in a moment.")
                 .step("If it stays like this, tell whoever makes the app.")
         }
+        Untrusted::NotPushed => ErrorPage::request_gone(site),
         Untrusted::BadRedirect(name) => ErrorPage::bad_redirect(site, &Foreign::new(&name)),
     };
     match request_id::of(request) {

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::crypto::statement::Header;
 use crate::db;
-use crate::errands::client_keys;
+use crate::errands::client_keys::{self, ClientKeys};
 use crate::grants::client::Client;
 use crate::grants::client_assertion;
 use crate::http::urls;
@@ -16,9 +16,10 @@ pub(super) async fn flaw(
     path: &str,
 ) -> Result<Option<&'static str>, db::Error> {
     let Some(header) = Header::of(assertion) else { return Ok(Some("The client_assertion is not a signed JWT")) };
-    let keys = match client_keys::of(app, client, &header).await {
-        Ok(keys) => keys,
-        Err(why) => return Ok(Some(why)),
+    let keys = match client_keys::of(app, client, &header, true).await {
+        ClientKeys::Known(keys) => keys,
+        ClientKeys::Missing(why) => return Ok(Some(why)),
+        ClientKeys::NotFetched => return Ok(Some("The keys of this client are not known")),
     };
     // RFC 7523 §3, OpenID Connect Core §9: clients differ in which of these they say.
     let endpoint = format!("{}{path}", app.config.server.public_url.origin());

@@ -14,7 +14,7 @@ use super::possession::proved_key;
 use crate::app::App;
 use crate::crypto::PlainToken;
 use crate::grants::grant::Grant;
-use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, PersonClaims};
+use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, IdToken, PersonClaims};
 use crate::http::dpop::{self, NONCE_HEADER};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
@@ -100,24 +100,25 @@ struct Bought<'a> {
 fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
     let Bought { request, grant, person, scope, refresh, nonce } = bought;
     let about = PersonClaims::of(person, &scope);
-    let id_token = match scope.has(known_scopes::OPENID) {
-        true => {
-            let lifetime = app.config.lifetimes.access_token;
-            let about = about.clone();
-            Some(app.signing.id_token(app.issuer(), grant, about, nonce, app.clock.now(), lifetime)?)
-        }
-        false => None,
-    };
+    let is_openid = scope.has(known_scopes::OPENID);
     let token = AccessToken {
         request,
         subject: SubjectId::Person(person.id),
         audience: Audience::One(grant.resource.clone()),
         scope,
-        groups: about.groups,
+        groups: about.groups.clone(),
         grant: Some(grant),
         actor: None,
     };
-    Ok(Tokens { refresh_token: refresh.map(|token| token.reveal().to_owned()), id_token, ..token.sign(app)? })
+    let tokens = token.sign(app)?;
+    let id_token = match is_openid {
+        true => {
+            let token = IdToken { grant, about, access_token: &tokens.access_token, nonce };
+            Some(app.signing.id_token(app.issuer(), token, app.clock.now(), app.config.lifetimes.access_token)?)
+        }
+        false => None,
+    };
+    Ok(Tokens { refresh_token: refresh.map(|token| token.reveal().to_owned()), id_token, ..tokens })
 }
 
 /// An access token about to be signed: what differs between the grant types.

@@ -17,7 +17,9 @@ use crate::grants::client_name::imitates;
 use crate::grants::consent::{self, Consent};
 use crate::grants::known_clients;
 use crate::grants::pending_request::{self, PendingRequest};
+use crate::grants::push;
 use crate::http::authorization_response::{self, Outcome};
+use crate::http::begun;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{ErrorPage, Foreign, Page, Site};
@@ -96,12 +98,10 @@ pub async fn post(
     let verb = async |conn: &mut Connection| authorize::answer(conn, &terms, form.request, &who, &answer).await;
     let answered = app.db.write(verb).await.map_err(|error| Refusal::from(error).to(&request))?;
     Ok(match answered {
-        Answered::Allowed { request, code } => {
-            authorization_response::answer(&app, &request.redirect_uri, request.state.as_deref(), Outcome::Code(&code))
-        }
+        Answered::Allowed { request, code } => authorization_response::answer(&app, &*request, Outcome::Code(&code)),
         Answered::Denied(request) => {
             let denied = Outcome::Error("access_denied", "The person said no");
-            authorization_response::answer(&app, &request.redirect_uri, request.state.as_deref(), denied)
+            authorization_response::answer(&app, &*request, denied)
         }
         Answered::Gone => decided(&app),
         Answered::Changed => changed(&app),
@@ -178,8 +178,14 @@ fn boxes(asked: &Scope, before: Option<&Consent>) -> Vec<ScopeBox> {
 /// Sign in as somebody else, and be asked the same again.
 fn switch_account(app: &App, pending: &PendingRequest, client: &Client) -> String {
     let public_url = &app.config.server.public_url;
-    let again = format!("{}{}?{}", public_url.base_path(), urls::AUTHORIZE, pending.request.to_query());
-    let expires = app.clock.now() + app.config.lifetimes.pending_request;
+    let (request, now) = (&pending.request, app.clock.now());
+    let query = match request.pushed {
+        // It was brought in time, and stays so.
+        Some(pushed) => begun::beginning(app, &push::to_query(&app.keys, &request.client_id, pushed.id), pushed.at),
+        None => request.to_query(),
+    };
+    let again = format!("{}{}?{query}", public_url.base_path(), urls::AUTHORIZE);
+    let expires = now + app.config.lifetimes.pending_request;
     match ReturnTo::new(public_url, &again) {
         Some(target) => target.on_behalf_of(&client.name).login_url(public_url, &app.keys, expires),
         None => public_url.at(urls::LOGIN),

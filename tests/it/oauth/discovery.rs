@@ -45,6 +45,7 @@ async fn the_documents_agree_with_what_the_endpoints_do() {
     assert_eq!(post("revocation_endpoint").await, 401);
     assert_eq!(post("introspection_endpoint").await, 401);
     assert_eq!(post("registration_endpoint").await, 400);
+    assert_eq!(post("pushed_authorization_request_endpoint").await, 401);
     assert!(app.get(server["authorization_endpoint"].as_str().unwrap()).await.is_page());
     let keys = app.get(server["jwks_uri"].as_str().unwrap()).await.assert(200).json();
     assert!(keys["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none() && key["use"] == "sig"));

@@ -18,8 +18,26 @@ async fn nasty_parameters_of_an_authorization_request_are_answered() {
     ada.sign_in().await;
     let client = app.client().await;
     for nasty in NASTY {
-        for name in ["client_id", "redirect_uri", "scope", "state", "nonce", "resource", "prompt", "response_type", "x"]
-        {
+        for name in [
+            "client_id",
+            "redirect_uri",
+            "scope",
+            "state",
+            "nonce",
+            "resource",
+            "prompt",
+            "response_type",
+            "response_mode",
+            "max_age",
+            "login_hint",
+            "id_token_hint",
+            "claims",
+            "request",
+            "request_uri",
+            "dpop_jkt",
+            "begun",
+            "x",
+        ] {
             let answer = ada.visit(&client.ask().with(name, nasty).url()).await;
             assert!(answer.status < 500, "{name}: {nasty:?} {}", answer.body);
             if name == "state" && answer.offers("Allow") {
@@ -46,6 +64,10 @@ async fn nasty_parameters_of_client_endpoints_are_answered() {
                 let answer = client.post(path, &usual.chain([(name, nasty)]).collect::<Vec<_>>()).await;
                 assert!(answer.status < 500, "{path} {name}: {nasty:?} {}", answer.body);
             }
+        }
+        for name in ["redirect_uri", "request", "state", "login_hint", "claims", "x"] {
+            let answer = client.push(&client.ask().with(name, nasty)).await;
+            assert!(answer.status < 500, "{name}: {nasty:?} {}", answer.body);
         }
         let unknown = Client::known(&app, nasty, CALLBACK);
         let expected = if nasty.contains('\0') { 400 } else { 401 };
@@ -109,8 +131,16 @@ async fn nonsense_for_a_query_or_a_body_is_answered() {
             let answer = ada.get(&format!("{path}?{query}")).await;
             assert!(answer.status < 500, "{path}?{query}");
         }
-        for path in [urls::AUTHORIZE, urls::TOKEN, urls::REVOKE, urls::REGISTER, urls::CONSENT, urls::LOGIN, urls::MCP]
-        {
+        for path in [
+            urls::AUTHORIZE,
+            urls::TOKEN,
+            urls::REVOKE,
+            urls::PAR,
+            urls::REGISTER,
+            urls::CONSENT,
+            urls::LOGIN,
+            urls::MCP,
+        ] {
             let request = app.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
             let answer = app.send(request.body(query.to_owned())).await;
             assert!(answer.status < 500, "{path} {query}");

@@ -213,7 +213,7 @@ async fn b9_a3_with_one_the_client_hears_of_it_with_its_state_and_our_name() {
         (client.ask().with("scope", "mgmt.admin"), "invalid_scope"),
         (client.ask().with("scope", "a\"b"), "invalid_scope"),
         (client.ask().and("resource", "https://evil.example/"), "invalid_target"),
-        (client.ask().and("request", "eyJ"), "request_not_supported"),
+        (client.ask().and("request", "eyJ"), "invalid_request_object"),
         (client.ask().and("request_uri", "urn:x"), "request_uri_not_supported"),
         (client.ask().and("nonce", &long), "invalid_request"),
     ] {

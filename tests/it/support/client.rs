@@ -168,6 +168,26 @@ impl Client {
         self.post(urls::REVOKE, &[("token", token)]).await
     }
 
+    /// Pushes a request (RFC 9126 §2.1), authenticated as this client.
+    pub async fn push(&self, ask: &Ask) -> Answer {
+        let fields = ask.parameters.iter().filter(|(name, _)| name != "client_id");
+        let fields: Vec<_> = fields.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post(urls::PAR, &fields).await
+    }
+
+    /// Pushes a request: where a browser brings it.
+    pub async fn pushed(&self, ask: &Ask) -> String {
+        let pushed = self.push(ask).await.assert(201).json();
+        self.bring(pushed["request_uri"].as_str().unwrap()).url()
+    }
+
+    /// Brings what was pushed (RFC 9126 §4).
+    pub fn bring(&self, request_uri: &str) -> Ask {
+        let parameters = [("client_id", &*self.id), ("request_uri", request_uri)];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Ask { verifier: String::new(), parameters }
+    }
+
     /// Asks the token endpoint, authenticated as this client.
     pub async fn token(&self, parameters: &[(&str, &str)]) -> Answer {
         self.post(urls::TOKEN, parameters).await

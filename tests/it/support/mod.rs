@@ -10,6 +10,7 @@ pub mod documents;
 pub mod holder;
 pub mod m2m;
 pub mod relying_party;
+pub mod signer;
 pub mod witness;
 
 pub use answer::Answer;

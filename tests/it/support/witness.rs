@@ -44,6 +44,9 @@ impl Witness {
             let secrets = SECRET_MEMBERS.iter().filter_map(|name| members.get(*name)?.as_str());
             secrets.for_each(|secret| self.note(secret));
         }
+        if let Some(token) = pushed(&answer.body) {
+            self.note(&token);
+        }
         for (_, value) in answer.cookies() {
             self.note(&value);
         }
@@ -65,6 +68,12 @@ impl Witness {
             assert!(!secrets.iter().any(|secret| line.contains(secret)), "a secret is in the log: {line}");
         }
     }
+}
+
+/// What names a pushed request, without the words that every such name begins with (RFC 9126 §2.2).
+fn pushed(body: &str) -> Option<String> {
+    let json: Value = serde_json::from_str(body).ok()?;
+    Some(json.get("request_uri")?.as_str()?.rsplit(':').next()?.to_owned())
 }
 
 #[derive(QueryableByName)]

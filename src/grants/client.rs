@@ -93,6 +93,11 @@ impl Client {
         self.auth_method == AuthMethod::None
     }
 
+    /// True when its refresh tokens are bound to the key of its proofs: it has no other (RFC 9449 §5), or it is to prove both.
+    pub fn binds_refresh_tokens(&self) -> bool {
+        self.is_public() || self.options.profile == Profile::Fapi2
+    }
+
     /// True when somebody other than the client itself vouches for its name.
     pub fn is_verified(&self) -> bool {
         self.origin == ClientOrigin::Administrator

@@ -266,7 +266,11 @@ describe('openid-client', () => {
     await assertTools(await call(config, server, tokens.access_token, { DPoP }));
     const fresh = await client.refreshTokenGrant(config, tokens.refresh_token, {}, { DPoP });
     note(server, fresh);
-    assert.ok([undefined, tokens.refresh_token].includes(fresh.refresh_token), 'not rotated (FAPI 2.0 §5.3.2.1)');
+    assert.equal(fresh.refresh_token, tokens.refresh_token, 'not rotated (FAPI 2.0 Security Profile §5.3.2.1)');
+    const stranger = await dpop(config);
+    const refused = { error: 'invalid_grant' };
+    await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token, {}, { DPoP: stranger }), refused);
+    note(server, await client.refreshTokenGrant(config, tokens.refresh_token, {}, { DPoP }));
   });
 });
 

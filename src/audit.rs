@@ -78,6 +78,10 @@ pub enum Event {
     CodeRefused,
     /// A spent code was presented again; its grant was ended (RFC 6749 §4.1.2).
     CodeReplayed,
+    /// A device asked for access (RFC 8628).
+    DeviceAsked,
+    /// A device code bought tokens.
+    DeviceCodeRedeemed,
     /// A refresh token bought tokens.
     Refreshed,
     /// A refresh token was presented without the key that it is bound to (RFC 9449 §5).
@@ -88,6 +92,20 @@ pub enum Event {
     ClientCredentialsUsed,
     /// A program may not act in its own name, or not as it asked to.
     ClientCredentialsRefused,
+    /// An access token bought another (RFC 8693).
+    TokenExchanged,
+    /// An identity provider let a client in for a person (ID-JAG).
+    IdentityAsserted,
+    /// A workload got a token (RFC 7523).
+    WorkloadAdmitted,
+    /// An assertion bought nothing.
+    AssertionRefused,
+    /// The operator trusts an issuer.
+    IssuerTrusted,
+    /// The operator trusts it no more.
+    IssuerRemoved,
+    /// The operator made a rule for an issuer's workloads.
+    TrustRuleAdded,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -133,11 +151,20 @@ impl Event {
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeRefused => "code.refused",
             Self::CodeReplayed => "code.replayed",
+            Self::DeviceAsked => "device.asked",
+            Self::DeviceCodeRedeemed => "device.redeemed",
             Self::Refreshed => "refresh.used",
             Self::RefreshRefused => "refresh.refused",
             Self::RefreshReplayed => "refresh.replayed",
             Self::ClientCredentialsUsed => "client_credentials.used",
             Self::ClientCredentialsRefused => "client_credentials.refused",
+            Self::TokenExchanged => "token.exchanged",
+            Self::IdentityAsserted => "assertion.identity",
+            Self::WorkloadAdmitted => "assertion.workload",
+            Self::AssertionRefused => "assertion.refused",
+            Self::IssuerTrusted => "issuer.trusted",
+            Self::IssuerRemoved => "issuer.removed",
+            Self::TrustRuleAdded => "issuer.rule_added",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",

@@ -12,6 +12,7 @@ mod config;
 mod first_administrator;
 mod group;
 mod installation;
+mod issuer;
 mod key;
 mod m2m;
 mod migrate;
@@ -65,6 +66,14 @@ enum Command {
     UserDeleteM2m(m2m::Named),
     /// Make a group
     GroupCreate(group::CreateGroup),
+    /// Trust an issuer whose signed statements buy tokens here
+    IssuerAdd(issuer::Add),
+    /// List the trusted issuers and their rules
+    IssuerList(issuer::List),
+    /// Trust an issuer no more
+    IssuerRemove(issuer::Remove),
+    /// Say which workloads of an issuer act as which service account
+    IssuerRuleAdd(issuer::RuleAdd),
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Key),
@@ -114,6 +123,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),
         Command::GroupCreate(verb) => verb.run(loaded.config),
+        Command::IssuerAdd(verb) => verb.run(loaded.config),
+        Command::IssuerList(verb) => verb.run(loaded.config),
+        Command::IssuerRemove(verb) => verb.run(loaded.config),
+        Command::IssuerRuleAdd(verb) => verb.run(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
         Command::RegistrationTokenCreate(verb) => verb.run(loaded.config),
         Command::RegistrationTokenList => registration_token::list(loaded.config),

@@ -7,8 +7,10 @@ mod random;
 mod root_keys;
 pub mod statement;
 mod token;
+mod user_code;
 
 pub use password::{Busy, PasswordHash, Passwords, Verdict};
 pub use random::Random;
 pub use root_keys::{KeyVersion, Label, RootKeys, RootKeysError, Unsealable};
 pub use token::{HashedToken, PlainToken, TokenKind};
+pub use user_code::UserCode;

@@ -27,6 +27,8 @@ pub enum Label {
     Code,
     /// The names of pushed requests.
     PushedRequest,
+    /// Keyed hashes of the short codes that people type (RFC 8628 §6.1).
+    UserCode,
     /// Private signing keys at rest.
     SigningKey,
     /// The return value that a browser carries through sign-in.
@@ -50,6 +52,7 @@ impl Label {
             Self::RefreshSuccessor => "portcullis refresh successor",
             Self::Code => "portcullis code",
             Self::PushedRequest => "portcullis pushed request",
+            Self::UserCode => "portcullis user code",
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
             Self::LogoutRequest => "portcullis logout request",

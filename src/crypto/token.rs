@@ -32,6 +32,8 @@ pub enum TokenKind {
     InitialAccess,
     /// The name of a pushed authorization request.
     PushedRequest,
+    /// What a device polls with (RFC 8628 §3.2).
+    DeviceCode,
 }
 
 impl TokenKind {
@@ -46,6 +48,7 @@ impl TokenKind {
             Self::Registration => "pclg_",
             Self::InitialAccess => "pcli_",
             Self::PushedRequest => "pclq_",
+            Self::DeviceCode => "pcld_",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::crypto::statement::{Header, KeySet};
+use crate::grants::trusted_issuer::TrustedIssuer;
 use crate::net::Purpose;
 
 /// The largest key set: 32 RSA keys with room for their certificates.
@@ -20,4 +21,13 @@ pub async fn fetch(app: &App, purpose: Purpose, url: &str, header: &Header) -> R
     let json = serde_json::from_slice(&fetched.body).map_err(|_| "the answer is not JSON".to_owned())?;
     let keys = KeySet::parse(&json).map_err(|error| error.to_string())?;
     Ok(app.key_sets.keep(url, keys, now, fetched.fresh_for()))
+}
+
+/// The keys of an issuer that the operator trusts: those that were given, or those that it publishes.
+pub async fn of_issuer(app: &App, issuer: &TrustedIssuer, header: &Header) -> Result<Arc<KeySet>, String> {
+    match (&issuer.jwks, &issuer.jwks_uri) {
+        (Some(jwks), _) => KeySet::parse(jwks).map(Arc::new).map_err(|error| error.to_string()),
+        (None, Some(uri)) => fetch(app, Purpose::AdministratorEndpoint, uri, header).await,
+        (None, None) => Err("it has none".to_owned()),
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod client_keys;
 pub mod client_metadata;
+pub mod issuer;
 pub mod key_set;
 pub mod logout_notice;
 pub mod password;

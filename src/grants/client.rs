@@ -318,6 +318,12 @@ pub async fn newest(conn: &mut Connection, origins: &[ClientOrigin], most: i64) 
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The client through which a service account acts: the oldest that may.
+pub async fn of_service_account(conn: &mut Connection, account: ServiceAccountId) -> QueryResult<Option<String>> {
+    let own = table::table.filter(table::service_account_id.eq(account).and(table::disabled_at.is_null()));
+    own.order((table::created_at, table::id)).select(table::id).first(conn).await.optional()
+}
+
 /// The clients of these ids.
 pub async fn find_all(conn: &mut Connection, ids: &[&str]) -> QueryResult<Vec<Client>> {
     let ids: Vec<&&str> = ids.iter().filter(|id| !id.contains('\0')).collect();

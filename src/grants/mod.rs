@@ -1,12 +1,14 @@
 //! What was granted to whom, and every token that comes of it.
 //!
 //! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`],
-//! [`refresh_token`], [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`], [`initial_access_token`],
-//! [`logout_notice`]. Verbs own transactions. [`machine`] is the seam to oxide-auth.
+//! [`device_code`], [`refresh_token`], [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`],
+//! [`initial_access_token`], [`logout_notice`], [`trusted_issuer`], [`trust_rule`]. Verbs own transactions. [`machine`] is the
+//! seam to oxide-auth.
 
 pub mod act_for_itself;
 pub mod add_client;
 pub mod adopt;
+pub mod assertion;
 pub mod authorization_code;
 pub mod authorize;
 pub mod client;
@@ -15,8 +17,12 @@ pub mod client_metadata;
 pub mod client_name;
 pub mod client_names;
 pub mod consent;
+pub mod device;
+pub mod device_code;
 pub mod disable;
+pub mod exchange;
 pub mod grant;
+pub mod id_jag;
 pub mod initial_access_token;
 pub mod introspect;
 pub mod invite;
@@ -40,8 +46,12 @@ pub mod rotate;
 pub mod rotate_keys;
 pub mod sign;
 pub mod signing_key;
+pub mod trust;
+pub mod trust_rule;
+pub mod trusted_issuer;
 pub mod used_assertion;
 pub mod wishes;
+pub mod workload;
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -136,7 +136,7 @@ fn holds_key(
 }
 
 /// Judges a token; one that names a key we have not seen yet is judged again once we have looked for it.
-async fn judge(app: &App, token: &str, door: Door<'_>) -> Result<Authenticated, String> {
+pub async fn judge(app: &App, token: &str, door: Door<'_>) -> Result<Authenticated, String> {
     let now = app.clock.now();
     let authenticate = async || app.access.authenticate(&app.db, &app.signing, token, door, now).await;
     let judged = authenticate().await.map_err(|error| error.to_string())?;

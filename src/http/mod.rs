@@ -8,6 +8,7 @@ pub mod challenge;
 pub mod client_address;
 pub mod cookies;
 pub mod cross_origin;
+pub mod device_limits;
 pub mod dpop;
 pub mod form;
 pub mod limit;

@@ -32,6 +32,8 @@ pub const USERINFO: &str = "/oauth/userinfo";
 pub const END_SESSION: &str = "/oauth/end_session";
 /// RFC 9126 §2.
 pub const PAR: &str = "/oauth/par";
+/// RFC 8628 §3.1.
+pub const DEVICE_AUTHORIZATION: &str = "/oauth/device";
 /// Where SDKs guess the authorization endpoint to be when they discover nothing.
 pub const AUTHORIZE_GUESS: &str = "/authorize";
 /// Where SDKs guess the token endpoint to be.
@@ -70,6 +72,8 @@ pub fn setup_link(public_url: &PublicUrl, token: &PlainToken) -> String {
 
 /// The consent page.
 pub const CONSENT: &str = "/consent";
+/// Where a person types the code that a device shows (RFC 8628 §3.3).
+pub const DEVICE: &str = "/device";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
 /// Where browsers look for an icon by themselves.

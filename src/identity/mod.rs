@@ -9,6 +9,7 @@ pub mod add_group;
 pub mod add_person;
 pub mod disable;
 pub mod group;
+pub mod linked_account;
 mod new_password;
 mod person;
 pub mod recognise;

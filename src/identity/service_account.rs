@@ -113,3 +113,9 @@ pub async fn set_disabled(
     }
     Ok(changed)
 }
+
+/// The service account of that name.
+pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<ServiceAccountId>> {
+    use service_accounts as table;
+    table::table.filter(table::name.eq(name)).select(table::id).first(conn).await.optional()
+}

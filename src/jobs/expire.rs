@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::db::lock::{self, Lock};
 use crate::db::{Connection, QueryResult};
 use crate::grants::{
-    authorization_code, grant, initial_access_token, logout_notice, pending_request, pushed_request, refresh_token,
-    revocation, signing_key, used_assertion,
+    authorization_code, device_code, grant, initial_access_token, logout_notice, pending_request, pushed_request,
+    refresh_token, revocation, signing_key, used_assertion,
 };
 use crate::identity::session::{FAMILIAR_FOR, Session};
 use crate::identity::setup_link;
@@ -42,6 +42,7 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
     }
     let before = now - MEMORY;
     Ok(authorization_code::expire(conn, before).await?
+        + device_code::expire(conn, before).await?
         + refresh_token::expire(conn, before).await?
         + grant::expire(conn, before).await?
         + pending_request::expire(conn, now).await?

@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use serde::Serialize;
 
 use super::authorize::openid::PROMPTS;
-use super::token::GrantType;
+use super::token::{GrantType, ID_JAG_PROFILE};
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::crypto::statement::StatementAlgorithm;
@@ -30,11 +30,13 @@ struct Metadata {
     end_session_endpoint: String,
     pushed_authorization_request_endpoint: String,
     require_pushed_authorization_requests: bool,
+    device_authorization_endpoint: String,
     jwks_uri: String,
     scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; ResponseMode::ALL.len()],
     grant_types_supported: [&'static str; GrantType::ALL.len()],
+    authorization_grant_profiles_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; AuthMethod::ALL.len()],
     token_endpoint_auth_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
@@ -80,12 +82,14 @@ fn metadata(app: &App) -> Metadata {
         end_session_endpoint: app.at(urls::END_SESSION),
         pushed_authorization_request_endpoint: app.at(urls::PAR),
         require_pushed_authorization_requests: false,
+        device_authorization_endpoint: app.at(urls::DEVICE_AUTHORIZATION),
         jwks_uri: app.at(urls::JWKS),
         // What a client can register for by itself. Clients that find nothing better ask for all of it.
         scopes_supported: known_scopes::ALL.into_iter().filter(|token| registration.scope.has(token)).collect(),
         response_types_supported: ["code"],
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::name),
         grant_types_supported: GrantType::ALL.map(GrantType::name),
+        authorization_grant_profiles_supported: [ID_JAG_PROFILE],
         code_challenge_methods_supported: ["S256"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::name),
         token_endpoint_auth_signing_alg_values_supported: StatementAlgorithm::ALL.map(StatementAlgorithm::name),

@@ -37,6 +37,14 @@ pub enum Error {
     InvalidTarget(&'static str),
     /// What would go back to the client if a browser had brought the request (RFC 9126 §2.3).
     Authorization(&'static str, &'static str),
+    /// Nobody has answered yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    /// Nor that, and the device asks too often (RFC 8628 §3.5).
+    SlowDown,
+    /// The person refused (RFC 8628 §3.5).
+    AccessDenied,
+    /// Nobody answered in time (RFC 8628 §3.5).
+    ExpiredToken,
     /// A redirect URI that may not be registered (RFC 7591 §3.2.2).
     InvalidRedirectUri(String),
     /// Metadata that may not be registered.
@@ -80,6 +88,10 @@ impl Error {
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::Authorization(code, _) => (StatusCode::BAD_REQUEST, code),
+            Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
             Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
             Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
             Self::InvalidSoftwareStatement => (StatusCode::BAD_REQUEST, "invalid_software_statement"),
@@ -114,6 +126,10 @@ impl Error {
             Self::RegistrationOff => "Clients cannot register themselves here; an administrator has to",
             Self::UnsupportedGrantType => "This grant type is not offered; the metadata lists those that are",
             Self::UseDpopNonce(_) => "Make the proof again, with the nonce in the header DPoP-Nonce",
+            Self::AuthorizationPending => "Nobody has answered yet; ask again after the interval",
+            Self::SlowDown => "Wait five seconds more between requests from now on",
+            Self::AccessDenied => "The person said no",
+            Self::ExpiredToken => "Nobody answered in time; ask for a new code",
             Self::TooLarge => "The body is larger than this URL takes",
             Self::TooMany(_) => "Too many requests; wait as long as Retry-After says",
             Self::Unavailable => "The database cannot be reached; try again in a moment",

@@ -12,13 +12,18 @@
 //! | RFC 7636 | 4 PKCE, S256 only | `authorize/checks.rs`, `grants/machine/` | `tests/it/oauth/code.rs` |
 //! | RFC 7009 | 2 revocation | `revoke.rs`, `grants/revoke.rs` | `tests/it/oauth/revocation.rs` |
 //! | RFC 7517 | 5 key set | `jwks.rs` | `tests/it/oauth/signing_keys.rs` |
+//! | RFC 7523, SEP-1933 | 2.1 workload identity | `token/jwt_bearer.rs`, `grants/workload.rs` | `tests/it/oauth/workload.rs` |
+//! | ID-JAG draft | 4 identity assertion | `token/jwt_bearer.rs`, `grants/id_jag.rs` | `tests/it/oauth/id_jag.rs` |
 //! | RFC 7591 | 3 registration | `register.rs` | `tests/it/oauth/registration.rs` |
 //! | RFC 7591 | 2.3 software statements | `errands/software_statement.rs` | `tests/it/oauth/registration_policy.rs` |
 //! | RFC 7591 | 3 initial access tokens | `register.rs`, `grants/initial_access_token.rs` | `tests/it/oauth/registration_policy.rs` |
 //! | RFC 7592 | 2 client configuration | `client_configuration.rs` | `tests/it/oauth/client_configuration.rs` |
 //! | CIMD draft | client id is a URL | `errands/client_metadata.rs` | `tests/it/oauth/metadata_document.rs` |
 //! | RFC 8414, OpenID Connect Discovery | 3 metadata | `discovery.rs` | `tests/it/oauth/discovery.rs` |
+//! | RFC 8693 | 2 token exchange | `token/token_exchange.rs`, `grants/exchange.rs` | `tests/it/oauth/token_exchange.rs` |
 //! | RFC 8707 | 2 resource indicators | `resource.rs` | `tests/it/oauth/resource.rs` |
+//! | RFC 8628 | 3.1 device authorization | `device.rs`, `web/device/` | `tests/it/oauth/device.rs` |
+//! | RFC 8628 | 3.4 device access token | `token/device_code.rs` | `tests/it/oauth/device.rs` |
 //! | RFC 9068 | 2 access tokens | `token/mod.rs`, `grants/sign.rs` | `tests/it/oauth/forged.rs` |
 //! | RFC 7662 | 2 introspection | `introspect.rs`, `access/authenticate.rs` | `tests/it/oauth/introspection.rs` |
 //! | RFC 9449 | 4 DPoP proofs | `http/dpop.rs` | `tests/it/oauth/dpop.rs` |
@@ -40,6 +45,7 @@
 pub mod authorize;
 pub mod client_configuration;
 mod client_request;
+pub mod device;
 pub mod discovery;
 pub mod end_session;
 mod error;

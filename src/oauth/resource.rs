@@ -11,9 +11,10 @@ use crate::http::urls;
 /// Clients differ in trailing slash and in the case of scheme and host, and mean the same (mcp.md B11): one form is kept,
 /// and it is the audience of the token. Everything else is compared byte for byte: `/mcp-other` is not `/mcp`.
 ///
-/// The management API, and the audience that opens everything, are for clients that an administrator added (`decisions` 8).
-pub fn canonical(app: &App, client: &Client, named: &str) -> Option<String> {
-    let is_trusted = client.origin == ClientOrigin::Administrator;
+/// The management API, and the audience that opens everything, are for clients that an administrator added (`decisions` 8),
+/// and for workloads: they have no client until an operator's rule gives them one.
+pub fn canonical<'a>(app: &App, client: impl Into<Option<&'a Client>>, named: &str) -> Option<String> {
+    let is_trusted = client.into().is_none_or(|client| client.origin == ClientOrigin::Administrator);
     // The gateway audience need not be a URL.
     if is_trusted && named == app.gateway_audience() {
         return Some(named.to_owned());

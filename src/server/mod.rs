@@ -17,6 +17,7 @@ use actix_web::web::Data;
 use actix_web::{App as Actix, HttpServer};
 
 use crate::app::App;
+use crate::http::device_limits::DeviceLimits;
 use crate::http::limit::{PushLimit, RegistrationLimit, SignInLimits};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
@@ -42,6 +43,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let sign_in = Data::new(SignInLimits::new(&app.clock));
     let registration = Data::new(RegistrationLimit::new(&app.clock));
     let pushing = Data::new(PushLimit::new(&app.clock));
+    let devices = Data::new(DeviceLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
@@ -53,6 +55,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(sign_in.clone())
             .app_data(registration.clone())
             .app_data(pushing.clone())
+            .app_data(devices.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())
             .configure(routes::all(&public_url, &data.config.server));

@@ -12,7 +12,8 @@ use crate::http::form::FORM_LIMIT;
 use crate::http::{assets, cross_origin, urls};
 use crate::mcp;
 use crate::oauth::{
-    authorize, client_configuration, discovery, end_session, introspect, jwks, par, register, revoke, token, userinfo,
+    authorize, client_configuration, device, discovery, end_session, introspect, jwks, par, register, revoke, token,
+    userinfo,
 };
 use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
 use crate::web as pages;
@@ -73,6 +74,8 @@ fn oauth(config: &mut ServiceConfig) {
     config.service(configuration.route(web::delete().to(client_configuration::delete)));
     config.service(posted(urls::INTROSPECT, FORM_LIMIT).route(web::post().to(introspect::post)));
     config.service(posted(urls::PAR, FORM_LIMIT).wrap(anyone()).route(web::post().to(par::post)));
+    let device_authorization = posted(urls::DEVICE_AUTHORIZATION, FORM_LIMIT);
+    config.service(device_authorization.wrap(anyone()).route(web::post().to(device::post)));
     config.service(posted(urls::REVOKE, FORM_LIMIT).wrap(anyone()).route(web::post().to(revoke::post)));
     let userinfo = posted(urls::USERINFO, FORM_LIMIT).wrap(anyone());
     config.service(userinfo.route(read(userinfo::get)).route(web::post().to(userinfo::get)));
@@ -102,13 +105,14 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{consent, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::{consent, device, home, set_up, settings::apps, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(web::resource(urls::LOGIN).route(read(sign_in::get)).route(web::post().to(sign_in::post)))
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
         .service(web::resource(urls::CONSENT).route(read(consent::get)).route(web::post().to(consent::post)))
+        .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));

@@ -1,6 +1,7 @@
 //! The face for people with a browser. One file per page, its view beside its handler.
 
 pub mod consent;
+pub mod device;
 pub mod home;
 pub mod set_up;
 pub mod settings;

@@ -76,6 +76,16 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
     ),
     (
+        "device_codes",
+        Expires("device_code::expire("),
+        &[
+            (Secret, &["code_hash", "user_code_hash"]),
+            (Personal, &["address", "session_id", "user_id"]),
+            (Plain, &["key_version", "client_id", "metadata_hash", "scope", "resource", "created_at", "expires_at"]),
+            (Plain, &["poll_interval", "polled_at", "decided_at", "grant_id", "spent_at"]),
+        ],
+    ),
+    (
         "grants",
         Expires("grant::expire("),
         &[
@@ -99,6 +109,11 @@ const CENSUS: &[Entry] = &[
         "logout_notices",
         Expires("logout_notice::expire("),
         &[(Personal, &["session_id", "user_id"]), (Plain, &["id", "client_id", "created_at", "next_try_at", "tries"])],
+    ),
+    (
+        "linked_accounts",
+        Kept("until the person goes"),
+        &[(Personal, &["subject", "user_id"]), (Plain, &["issuer", "linked_at"])],
     ),
     (
         "pending_requests",
@@ -170,6 +185,19 @@ const CENSUS: &[Entry] = &[
         &[
             (Secret, &["sealed_private_jwk"]),
             (Plain, &["kid", "algorithm", "public_jwk", "created_at", "signs_from", "retired_at", "expires_at"]),
+        ],
+    ),
+    (
+        "trust_rules",
+        Kept("until the operator removes its issuer"),
+        &[(Plain, &["id", "issuer", "matches", "service_account_id", "client_id", "scope", "resource", "created_at"])],
+    ),
+    (
+        "trusted_issuers",
+        Kept("until the operator removes it"),
+        &[
+            (Plain, &["issuer", "kind", "jwks_uri", "jwks", "algorithms", "audience", "provision", "username_claim"]),
+            (Plain, &["created_at", "disabled_at"]),
         ],
     ),
     ("used_assertions", Expires("used_assertion::expire("), &[(Plain, &["issuer", "assertion_hash", "expires_at"])]),

@@ -7,6 +7,7 @@ use actix_web::http::header::HeaderMap;
 use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::consent::ConsentPage;
+use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
 use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
@@ -36,6 +37,9 @@ async fn every_page() -> Vec<Shown> {
     show("sign_out", SignOutPage::samples(), &mut pages).await;
     show("signed_out", SignedOutPage::samples(), &mut pages).await;
     show("consent", ConsentPage::samples(), &mut pages).await;
+    show("device_code", CodePage::samples(), &mut pages).await;
+    show("device_confirm", ConfirmPage::samples(), &mut pages).await;
+    show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;
@@ -172,7 +176,8 @@ async fn the_words_that_everything_relies_on_are_there() {
         let expected: &[(&str, &str)] = match page.name.split_once(' ').unwrap().0 {
             "sign_in" => &[("label", "Username"), ("label", "Password"), ("button", "Sign in")],
             "form_post" => &[("button", "Continue")],
-            "consent" => &[("button", "Allow"), ("button", "Deny")],
+            "consent" | "device_confirm" => &[("button", "Allow"), ("button", "Deny")],
+            "device_code" => &[("label", "Code"), ("button", "Continue")],
             "apps" => &[("h1", "Connected apps")],
             "sign_out" => &[("button", "Sign out")],
             _ => &[],
@@ -201,6 +206,16 @@ async fn a_consent_form_sends_back_nothing_that_decides() {
             "{}: Enter in a box presses the first button of a form",
             page.name
         );
+    }
+}
+
+#[actix_web::test]
+async fn a_device_is_answered_by_its_code_and_the_boxes_alone() {
+    for page in every_page().await.iter().filter(|page| page.name.starts_with("device_confirm")) {
+        let names: HashSet<_> = page.all("form [name]").iter().map(|field| field.attr("name").unwrap()).collect();
+        assert_eq!(names, HashSet::from(["csrf", "user_code", "scope", "decision"]), "{}", page.name);
+        assert!(page.all("[autofocus]").is_empty(), "{}: nobody allows by pressing Enter", page.name);
+        assert_eq!(page.all("form button")[0].attr("value"), Some("deny"), "{}", page.name);
     }
 }
 

@@ -50,6 +50,11 @@ impl Site {
         self.to(urls::CONSENT)
     }
 
+    /// Connecting a device.
+    pub fn device(&self) -> String {
+        self.to(urls::DEVICE)
+    }
+
     /// Settings → Connected apps.
     pub fn apps(&self) -> String {
         self.to(urls::APPS)

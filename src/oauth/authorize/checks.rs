@@ -106,7 +106,7 @@ fn is_sha256(text: &str) -> bool {
 }
 
 /// RFC 8707 §2.1. Without one, a token opens `/mcp` (`decisions` 8).
-fn resource(app: &App, client: &Client, named: &[String]) -> Result<String, Refusal> {
+pub(in crate::oauth) fn resource(app: &App, client: &Client, named: &[String]) -> Result<String, Refusal> {
     match named {
         [] => Ok(app.at(urls::MCP)),
         [resource] => resource::canonical(app, client, resource)
@@ -117,7 +117,7 @@ fn resource(app: &App, client: &Client, named: &[String]) -> Result<String, Refu
 
 /// RFC 6749 §3.3. What the client may never have is left out, and the token answer says what was granted; a scope that does
 /// not exist is an error, since somebody means something by it.
-fn scope(client: &Client, asked: Option<&str>) -> Result<Scope, Refusal> {
+pub(in crate::oauth) fn scope(client: &Client, asked: Option<&str>) -> Result<Scope, Refusal> {
     let asked = match asked {
         Some(text) => text.parse::<Scope>().map_err(|_| Refusal("invalid_scope", "The scope is malformed"))?,
         None => Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]),

@@ -3,7 +3,7 @@
 //! Nothing is written before somebody has signed in: the request can be repeated, without cookies, without harm. After
 //! sign-in it runs again from the start, and knows when it came first.
 
-mod checks;
+pub(super) mod checks;
 pub mod openid;
 mod request;
 

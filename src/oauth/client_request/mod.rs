@@ -66,14 +66,14 @@ impl FromRequest for ClientRequest {
     }
 }
 
-fn not_whole(error: &actix_web::Error) -> Error {
+pub(super) fn not_whole(error: &actix_web::Error) -> Error {
     match error.as_response_error().status_code() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
         _ => Error::InvalidRequest("The form did not arrive whole"),
     }
 }
 
-fn is_form(request: &HttpRequest) -> bool {
+pub(super) fn is_form(request: &HttpRequest) -> bool {
     let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }

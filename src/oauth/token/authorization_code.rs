@@ -1,6 +1,6 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
-use super::{Bought, Tokens, resource, sign};
+use super::{Bought, Recipient, Tokens, resource, sign};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::{PlainToken, TokenKind};
@@ -12,7 +12,7 @@ pub(super) async fn redeem(app: &App, form: &ClientRequest, origin: &Origin) -> 
     let params = &form.params;
     let code = params.get("code").ok_or(Error::InvalidRequest("The code is missing"))?;
     let verifier = params.get("code_verifier").ok_or(Error::InvalidGrant("The code_verifier is missing"))?;
-    let resource = resource(app, form)?;
+    let resource = resource(app, Some(&form.client), params)?;
     // A code-shaped string of another kind, or one with a typo, ends here, before any query.
     let code = PlainToken::parse(TokenKind::Code, code);
     let code = code.ok_or(Error::InvalidGrant("The code is unknown or has expired"))?;
@@ -29,7 +29,7 @@ pub(super) async fn redeem(app: &App, form: &ClientRequest, origin: &Origin) -> 
         Redeemed::Bought { grant, person, refresh, nonce } => {
             let scope = grant.scope.clone();
             let nonce = nonce.as_deref();
-            sign(app, Bought { request: form, grant: &grant, person: &person, scope, refresh, nonce })
+            sign(app, Bought { recipient: Recipient::of(form), grant: &grant, person: &person, scope, refresh, nonce })
         }
         Redeemed::Refused(why) => Err(Error::InvalidGrant(why)),
         Redeemed::WrongResource => Err(Error::InvalidTarget("The code was granted for another resource")),

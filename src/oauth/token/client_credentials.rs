@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccessToken, Tokens};
+use super::{AccessToken, Recipient, Tokens};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::grants::act_for_itself::{Acted, Wanted, Wish, act_for_itself};
@@ -26,7 +26,15 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
             let groups = account.filter(|_| scope.has(known_scopes::GROUPS)).map(|account| account.groups.clone());
             let audience = Audience::One(audience);
             // No refresh token: the client can ask again at any time (§4.4.3).
-            let token = AccessToken { request: form, subject, audience, scope, groups, grant: None, actor: None };
+            let token = AccessToken {
+                recipient: Recipient::of(form),
+                subject,
+                audience,
+                scope,
+                groups,
+                grant: None,
+                actor: None,
+            };
             token.sign(app)
         }
         Acted::NotForItself(why) => Err(Error::UnauthorizedClient(why)),

@@ -2,17 +2,25 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
+mod jwt_bearer;
 mod refresh_token;
+mod request;
+mod token_exchange;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+pub use self::jwt_bearer::ID_JAG_PROFILE;
+use self::request::TokenRequest;
 use super::client_request::ClientRequest;
 use super::error::Error;
-use super::possession::proved_key;
 use crate::app::App;
+use crate::audit::Origin;
 use crate::crypto::PlainToken;
+use crate::grants::client::Client;
 use crate::grants::grant::Grant;
 use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, IdToken, PersonClaims};
 use crate::http::dpop::{self, NONCE_HEADER};
@@ -31,11 +39,24 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 §4.4.
     ClientCredentials,
+    /// RFC 8628 §3.4.
+    DeviceCode,
+    /// RFC 8693 §2.
+    TokenExchange,
+    /// RFC 7523 §2.1.
+    JwtBearer,
 }
 
 impl GrantType {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 6] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::DeviceCode,
+        Self::TokenExchange,
+        Self::JwtBearer,
+    ];
 
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
@@ -43,6 +64,9 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 
@@ -53,30 +77,40 @@ impl GrantType {
 }
 
 /// `POST /oauth/token`.
-pub async fn post(app: Data<App>, request: HttpRequest, mut form: ClientRequest) -> Result<HttpResponse, Error> {
-    let grant_type = GrantType::of(&form.params)?;
-    if !form.client.grant_types.has(grant_type.name()) {
+pub async fn post(app: Data<App>, request: HttpRequest, mut sent: TokenRequest) -> Result<HttpResponse, Error> {
+    let grant_type = GrantType::of(sent.params())?;
+    if sent.client().is_some_and(|client| !client.grant_types.has(grant_type.name())) {
         return Err(Error::UnauthorizedClient("This client has not registered this grant type"));
     }
-    form.proof_key = proved_key(&app, &request, &form.client).await?;
-    let origin = origin_of(&request);
-    let tokens = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::redeem(&app, &form, &origin).await?,
-        GrantType::RefreshToken => refresh_token::refresh(&app, &form, &origin).await?,
-        GrantType::ClientCredentials => client_credentials::act(&app, &form, &origin).await?,
-    };
+    sent.prove_possession(&app, &request).await?;
+    let tokens = tokens(&app, grant_type, &sent, &origin_of(&request)).await?;
     let mut response = HttpResponse::Ok();
-    if form.proof_key.is_some() && app.config.tokens.require_dpop_nonce {
+    if sent.proof_key().is_some() && app.config.tokens.require_dpop_nonce {
         // For the next proof (RFC 9449 §8.2).
         response.insert_header((NONCE_HEADER, dpop::nonce(&app.keys, app.clock.now())));
     }
     Ok(response.no_store().json(tokens))
 }
 
+async fn tokens(app: &App, grant: GrantType, sent: &TokenRequest, origin: &Origin) -> Result<Tokens, Error> {
+    let TokenRequest::Client(form) = sent else { return jwt_bearer::redeem(app, sent, origin).await };
+    match grant {
+        GrantType::AuthorizationCode => authorization_code::redeem(app, form, origin).await,
+        GrantType::RefreshToken => refresh_token::refresh(app, form, origin).await,
+        GrantType::ClientCredentials => client_credentials::act(app, form, origin).await,
+        GrantType::DeviceCode => device_code::poll(app, form, origin).await,
+        GrantType::TokenExchange => token_exchange::exchange(app, form, origin).await,
+        GrantType::JwtBearer => jwt_bearer::redeem(app, sent, origin).await,
+    }
+}
+
 /// The answer (RFC 6749 §5.1). What is not there is left out, never `null`.
 #[derive(Serialize)]
 struct Tokens {
     access_token: String,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     token_type: &'static str,
     expires_in: i64,
     scope: Scope,
@@ -86,9 +120,23 @@ struct Tokens {
     id_token: Option<String>,
 }
 
+/// Who gets a token. If it proved to hold a key, the token is bound to that, whatever the grant type.
+#[derive(Clone, Copy)]
+struct Recipient<'a> {
+    client: &'a Client,
+    /// The thumbprint of the key (RFC 9449 §5).
+    proof_key: Option<&'a str>,
+}
+
+impl<'a> Recipient<'a> {
+    fn of(form: &'a ClientRequest) -> Self {
+        Self { client: &form.client, proof_key: form.proof_key.as_deref() }
+    }
+}
+
 /// What a person's grant bought: everything an answer is made of.
 struct Bought<'a> {
-    request: &'a ClientRequest,
+    recipient: Recipient<'a>,
     grant: &'a Grant,
     person: &'a Person,
     scope: Scope,
@@ -98,11 +146,11 @@ struct Bought<'a> {
 
 /// Signs the tokens that a person's grant bought.
 fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
-    let Bought { request, grant, person, scope, refresh, nonce } = bought;
+    let Bought { recipient, grant, person, scope, refresh, nonce } = bought;
     let about = PersonClaims::of(person, &scope);
     let is_openid = scope.has(known_scopes::OPENID);
     let token = AccessToken {
-        request,
+        recipient,
         subject: SubjectId::Person(person.id),
         audience: Audience::One(grant.resource.clone()),
         scope,
@@ -123,8 +171,7 @@ fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
 
 /// An access token about to be signed: what differs between the grant types.
 struct AccessToken<'a> {
-    /// Who asked for it. If the client proved to hold a key, the token is bound to it, whatever the grant type.
-    request: &'a ClientRequest,
+    recipient: Recipient<'a>,
     subject: SubjectId,
     audience: Audience,
     scope: Scope,
@@ -139,10 +186,16 @@ struct AccessToken<'a> {
 impl AccessToken<'_> {
     /// Signs it: an answer with this one token.
     fn sign(self, app: &App) -> Result<Tokens, Error> {
+        self.sign_until(app, None)
+    }
+
+    /// The same, with an end that it may not outlive.
+    fn sign_until(self, app: &App, end: Option<DateTime<Utc>>) -> Result<Tokens, Error> {
         let now = app.clock.now();
-        let Self { request, .. } = self;
-        let confirmation = request.proof_key.clone().map(|jkt| Confirmation { jkt });
-        let lifetime = request.client.options.access_token_lifetime().unwrap_or(app.config.lifetimes.access_token);
+        let Recipient { client, proof_key } = self.recipient;
+        let confirmation = proof_key.map(|jkt| Confirmation { jkt: jkt.to_owned() });
+        let lifetime = client.options.access_token_lifetime().unwrap_or(app.config.lifetimes.access_token);
+        let lifetime = end.map_or(lifetime, |end| lifetime.min(end - now));
         let token_type = if confirmation.is_some() { "DPoP" } else { "Bearer" };
         let claims = AccessTokenClaims {
             iss: app.issuer().to_owned(),
@@ -151,7 +204,7 @@ impl AccessToken<'_> {
             exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             jti: uuid::Uuid::now_v7().to_string(),
-            client_id: request.client.id.clone(),
+            client_id: client.id.clone(),
             scopes: self.scope.tokens().map(str::to_owned).collect(),
             scope: self.scope,
             token_use: "access".to_owned(),
@@ -164,6 +217,7 @@ impl AccessToken<'_> {
         };
         Ok(Tokens {
             access_token: app.signing.access_token(&claims)?,
+            issued_token_type: None,
             token_type,
             expires_in: lifetime.num_seconds(),
             scope: claims.scope,
@@ -174,10 +228,10 @@ impl AccessToken<'_> {
 }
 
 /// The one resource that a token request may name (RFC 8707 §2.2).
-fn resource(app: &App, form: &ClientRequest) -> Result<Option<String>, Error> {
-    match form.params.all("resource") {
+fn resource(app: &App, client: Option<&Client>, params: &Params) -> Result<Option<String>, Error> {
+    match params.all("resource") {
         [] => Ok(None),
-        [resource] => match super::resource::canonical(app, &form.client, resource) {
+        [resource] => match super::resource::canonical(app, client, resource) {
             Some(canonical) => Ok(Some(canonical)),
             None => Err(Error::InvalidTarget("This is not a resource of ours")),
         },

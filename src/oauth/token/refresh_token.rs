@@ -1,6 +1,6 @@
 //! `grant_type=refresh_token` (RFC 6749 §6).
 
-use super::{Bought, Tokens, resource, sign};
+use super::{Bought, Recipient, Tokens, resource, sign};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::{PlainToken, TokenKind};
@@ -14,7 +14,7 @@ pub(super) async fn refresh(app: &App, form: &ClientRequest, origin: &Origin) ->
     let token = params.get("refresh_token").ok_or(Error::InvalidRequest("The refresh_token is missing"))?;
     let scope = params.get("scope").map(str::parse::<Scope>).transpose();
     let scope = scope.map_err(|_| Error::InvalidScope("The scope is malformed"))?;
-    let resource = resource(app, form)?;
+    let resource = resource(app, Some(&form.client), params)?;
     let token = PlainToken::parse(TokenKind::Refresh, token);
     let token = token.ok_or(Error::InvalidGrant("The refresh token is unknown, expired or revoked"))?;
     let attempt = Attempt {
@@ -28,7 +28,10 @@ pub(super) async fn refresh(app: &App, form: &ClientRequest, origin: &Origin) ->
     match rotated {
         Rotated::Refreshed { grant, person, scope, successor } => {
             let refresh = Some(successor);
-            sign(app, Bought { request: form, grant: &grant, person: &person, scope, refresh, nonce: None })
+            sign(
+                app,
+                Bought { recipient: Recipient::of(form), grant: &grant, person: &person, scope, refresh, nonce: None },
+            )
         }
         Rotated::Refused(why) => Err(Error::InvalidGrant(why)),
         Rotated::WrongScope => Err(Error::InvalidScope("The scope is wider than what was granted")),

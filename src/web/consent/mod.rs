@@ -7,6 +7,7 @@ use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
+pub(super) use self::view::lasts;
 pub use self::view::{ConsentPage, Destination, ScopeBox};
 use crate::access::action::Class;
 use crate::app::App;
@@ -158,7 +159,7 @@ fn asking(
 /// The boxes in the order in which people read them.
 ///
 /// Deleting comes by step-up (`decisions` 13): an app that asks for it before it ever needed it finds the box unticked.
-fn boxes(asked: &Scope, before: Option<&Consent>) -> Vec<ScopeBox> {
+pub(super) fn boxes(asked: &Scope, before: Option<&Consent>) -> Vec<ScopeBox> {
     let required = authorize::required(asked);
     let is_new = |token: &str| before.is_some_and(|before| !before.scope.grants(token));
     let asked = known::ALL.into_iter().filter(|token| asked.has(token));

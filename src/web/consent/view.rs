@@ -146,7 +146,7 @@ impl Destination {
 }
 
 /// How long an answer holds, for a client that uses refresh tokens or not.
-pub(super) fn lasts(lifetimes: &Lifetimes, refreshes: bool) -> String {
+pub(in crate::web) fn lasts(lifetimes: &Lifetimes, refreshes: bool) -> String {
     match refreshes {
         true => format!(
             "Until you revoke it under Connected apps, or for {} at most. It checks in every {}.",

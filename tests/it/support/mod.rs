@@ -1,6 +1,7 @@
 //! What the tests share: a whole installation for each ([`app`]), somebody at a browser ([`browser`]) and programs that
 //! ask for access ([`client`]), over a database that a test has to itself ([`cluster`]).
 
+pub mod administrator;
 pub mod answer;
 pub mod app;
 pub mod browser;
@@ -8,6 +9,7 @@ pub mod client;
 pub mod cluster;
 pub mod documents;
 pub mod holder;
+pub mod issuers;
 pub mod m2m;
 pub mod relying_party;
 pub mod signer;

@@ -64,6 +64,13 @@ export const gallery = [
     },
   ],
   [
+    'device-code',
+    async (visitor) => {
+      await visitor.open('/device');
+      await visitor.signIn(ADMIN);
+    },
+  ],
+  [
     'error',
     (visitor) => {
       const redirectUri = 'https://notes.example/callback';

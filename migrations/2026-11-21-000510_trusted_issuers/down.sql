@@ -1,0 +1,3 @@
+DROP TABLE linked_accounts;
+DROP TABLE trust_rules;
+DROP TABLE trusted_issuers;

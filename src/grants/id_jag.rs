@@ -1,0 +1,174 @@
+//! VERB: a person's identity provider lets a client in for them (Identity Assertion JWT Authorization Grant, MCP enterprise-
+//! managed authorization).
+//!
+//! The provider asked instead of us, so there is no consent page. That is why only clients get in that somebody vouches for,
+//! that prove who they are, and that the provider named.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use serde_json::{Value, json};
+
+use super::assertion::Assertion;
+use super::authorize::within_rights;
+use super::client::{self, Client, ClientOrigin};
+use super::grant::{self, Grant};
+use super::trusted_issuer::{self, TrustedIssuer};
+use super::used_assertion::{self, AssertionKind};
+use super::{Terms, revoke};
+use crate::audit::{self, Entry, Event};
+use crate::db::Connection;
+use crate::identity::add_person::{AddPerson, NewPerson, add_person};
+use crate::identity::{Person, linked_account};
+use crate::types::{GrantId, Scope, UserId, Words, known_scopes};
+
+/// What a client wants.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// Who signed it.
+    pub issuer: &'a TrustedIssuer,
+    /// The statement, of which issuer, audience and times are good.
+    pub assertion: &'a Assertion,
+    /// The name of this one statement.
+    pub jti: &'a str,
+    /// What is asked for.
+    pub scope: Option<Scope>,
+    /// For which resource.
+    pub resource: String,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum LetIn {
+    /// Tokens may be signed.
+    Granted {
+        /// For this.
+        grant: Box<Grant>,
+        /// Whose it is.
+        person: Box<Person>,
+    },
+    /// No.
+    Refused(&'static str),
+    /// Nothing of that scope.
+    WrongScope,
+}
+
+/// True for clients that a provider can let in: those that somebody vouches for, and that prove who they are.
+pub fn may_be_let_in(client: &Client) -> bool {
+    let is_vouched_for = matches!(client.origin, ClientOrigin::Administrator | ClientOrigin::MetadataDocument);
+    is_vouched_for && !client.is_public()
+}
+
+/// Lets a client in. The statement is used up in the same transaction, so of fifty at once one is first.
+pub async fn let_in(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    client: &Client,
+    attempt: &Attempt<'_>,
+) -> QueryResult<LetIn> {
+    let known = &attempt.assertion.known;
+    if known.client_id.as_deref() != Some(client.id.as_str()) {
+        return refused(conn, terms, client, attempt, "The assertion is for another client").await;
+    }
+    let user = match linked_account::find(conn, &known.iss, &known.sub).await? {
+        Some(user) => Some(user),
+        None if attempt.issuer.provision => provision(conn, terms, attempt).await?,
+        None => None,
+    };
+    let Some(user) = user else {
+        let why = "Nobody here is linked to the person in the assertion; an administrator can link them";
+        return refused(conn, terms, client, attempt, why).await;
+    };
+    let Some(person) = revoke::able(conn, user).await? else {
+        return refused(conn, terms, client, attempt, "The person in the assertion may no longer sign in").await;
+    };
+    let scope = within_rights(&granted(client, known.scope.as_ref(), attempt.scope.as_ref()), person.is_admin);
+    if scope.is_empty() {
+        return Ok(LetIn::WrongScope);
+    }
+    if !used_assertion::use_up(conn, AssertionKind::Grant, &known.iss, attempt.jti, attempt.assertion.dead_by()).await?
+    {
+        return refused(conn, terms, client, attempt, "The assertion was used before").await;
+    }
+    let grant = new_grant(terms, client, attempt, user, scope);
+    grant::insert(conn, &grant).await?;
+    client::touch(conn, &client.id, terms.now).await?;
+    let entry = Entry::new(Event::IdentityAsserted).user(user).client(&client.id).grant(grant.id);
+    let detail = json!({ "issuer": known.iss, "scope": grant.scope, "resource": grant.resource });
+    audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
+    Ok(LetIn::Granted { grant: Box::new(grant), person: Box::new(person) })
+}
+
+/// What the provider gave ∩ what is asked ∩ what the client may have; managing this server is not the provider's to give
+/// unless it says so.
+fn granted(client: &Client, given: Option<&Scope>, asked: Option<&Scope>) -> Scope {
+    let usual = || Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]);
+    let asked = asked.or(given).cloned().unwrap_or_else(usual).within(&client.scope);
+    match given {
+        Some(given) => asked.within(given),
+        None => asked.within(&Scope::of(&known_scopes::SELF_REGISTERED)),
+    }
+}
+
+/// It has no refresh tokens: the client comes back with a new statement, and the provider decides anew.
+fn new_grant(terms: &Terms<'_>, client: &Client, attempt: &Attempt<'_>, user: UserId, scope: Scope) -> Grant {
+    let known = &attempt.assertion.known;
+    let authenticated_at = known.auth_time.or(known.iat).map_or(terms.now, |time| time.0);
+    Grant {
+        id: GrantId::fresh(),
+        user_id: user,
+        client_id: client.id.clone(),
+        resource: attempt.resource.clone(),
+        scope,
+        session_id: None,
+        authenticated_at: sensible(authenticated_at, terms.now),
+        amr: Words::default(),
+        created_at: terms.now,
+        last_used_at: terms.now,
+        expires_at: terms.access_tokens_dead_by(),
+        ended_at: None,
+        end_reason: None,
+        dpop_jkt: None,
+    }
+}
+
+/// Nobody signs in tomorrow, or before there were computers.
+fn sensible(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    at.clamp(DateTime::UNIX_EPOCH.min(now), now)
+}
+
+/// Adds the person of an account that nobody knows, without a password; those who try at once take turns.
+///
+/// Never somebody who is here already, whatever the names or addresses are (K4).
+async fn provision(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'_>) -> QueryResult<Option<UserId>> {
+    let known = &attempt.assertion.known;
+    if trusted_issuer::hold(conn, &known.iss).await?.is_none() {
+        return Ok(None);
+    }
+    if let Some(user) = linked_account::find(conn, &known.iss, &known.sub).await? {
+        return Ok(Some(user));
+    }
+    let claim = attempt.issuer.username_claim.as_ref().and_then(|name| attempt.assertion.all.get(name));
+    let suggested = claim.and_then(Value::as_str).map(str::to_owned);
+    let drawn = u64::from_be_bytes(terms.random.bytes());
+    for username in suggested.into_iter().chain([format!("person-{drawn:016x}")]) {
+        let person = NewPerson { username, ..NewPerson::default() };
+        if let AddPerson::Added(user) = add_person(conn, person, terms.origin, terms.now).await? {
+            linked_account::insert(conn, &known.iss, &known.sub, user.id, terms.now).await?;
+            return Ok(Some(user.id));
+        }
+    }
+    Ok(None)
+}
+
+async fn refused(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    client: &Client,
+    attempt: &Attempt<'_>,
+    why: &'static str,
+) -> QueryResult<LetIn> {
+    let detail = json!({ "issuer": attempt.issuer.issuer, "why": why });
+    let entry = Entry::new(Event::AssertionRefused).client(&client.id).detail(detail);
+    audit::record(conn, entry, terms.origin, terms.now).await?;
+    Ok(LetIn::Refused(why))
+}

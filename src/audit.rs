@@ -43,6 +43,8 @@ pub enum Event {
     LogoutTold,
     /// It could not be told, and we gave up.
     LogoutNotTold,
+    /// An administrator registered a client.
+    ClientAdded,
     /// A client registered itself (RFC 7591).
     ClientRegistered,
     /// A client metadata document was read for the first time, or had changed.
@@ -132,6 +134,7 @@ impl Event {
             Self::SignedOut => "session.signed_out",
             Self::LogoutTold => "logout.told",
             Self::LogoutNotTold => "logout.not_told",
+            Self::ClientAdded => "client.added",
             Self::ClientRegistered => "client.registered",
             Self::ClientAdopted => "client.adopted",
             Self::ClientChanged => "client.changed",

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tokio::runtime::Runtime;
 
 use super::outcome::Failure;
+use crate::audit::Origin;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Random, RootKeys};
@@ -14,6 +15,7 @@ use crate::db::connect::ConnectError;
 use crate::db::embedded::{self, Embedded, EmbeddedError, EmbeddedSettings};
 use crate::db::installation::{self, Claim};
 use crate::db::{Db, migrations, pooler};
+use crate::grants::Terms;
 
 /// An installation, opened.
 pub struct Installation {
@@ -78,6 +80,13 @@ pub fn with<F: Future<Output = Result<T, Failure>>, T>(
 }
 
 impl Installation {
+    /// The terms on which the verbs of clients and tokens run, now.
+    pub fn terms<'a>(&'a self, origin: &'a Origin) -> Terms<'a> {
+        let Self { keys, random, config, clock, .. } = self;
+        let (lifetimes, trusted_hosts) = (&config.lifetimes, config.registration.trusted_hosts.as_slice());
+        Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
+    }
+
     /// Makes sure that the database answers, and is not too old.
     pub async fn check(&self) -> Result<(), Failure> {
         let database = &self.config.database;

@@ -75,7 +75,7 @@ impl CreateM2m {
         let added = installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
             let origin = Origin::operator();
-            let terms = terms(&open, &origin);
+            let terms = open.terms(&origin);
             match open.db.write(async |conn| m2m_account::add(conn, &terms, wanted).await).await {
                 Ok(AddAccount::Added(account)) => {
                     let issuer = open.config.server.public_url.issuer().to_owned();
@@ -164,15 +164,9 @@ impl Named {
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
             let origin = Origin::operator();
-            work(&open, &terms(&open, &origin), &self.name).await.map_err(Failure::refused)
+            work(&open, &open.terms(&origin), &self.name).await.map_err(Failure::refused)
         })
     }
-}
-
-fn terms<'a>(open: &'a Installation, origin: &'a Origin) -> Terms<'a> {
-    let Installation { config, keys, clock, random, .. } = open;
-    let (lifetimes, trusted_hosts) = (&config.lifetimes, config.registration.trusted_hosts.as_slice());
-    Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
 }
 
 /// The lines of the systems that accounts come from, word for word.

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
+mod client;
 mod config;
 mod doctor;
 mod first_administrator;
@@ -52,6 +53,14 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
+    /// Register an OAuth client by hand
+    ClientAdd(Box<client::Add>),
+    /// List OAuth clients, newest first
+    ClientList(client::List),
+    /// Cut an OAuth client off: it gets nothing more, and what it has stops working
+    ClientDisable(client::Named),
+    /// Let an OAuth client act again
+    ClientEnable(client::Named),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
     /// Give a program another secret; the one before is worthless at once
@@ -110,6 +119,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::Doctor(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
+        Command::ClientAdd(verb) => verb.run(loaded.config),
+        Command::ClientList(verb) => verb.run(loaded.config),
+        Command::ClientDisable(verb) => verb.disable(loaded.config),
+        Command::ClientEnable(verb) => verb.enable(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),

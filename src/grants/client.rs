@@ -33,6 +33,9 @@ pub enum ClientOrigin {
 }
 
 impl ClientOrigin {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Registered, Self::MetadataDocument, Self::Administrator];
+
     /// Its name in the table.
     pub fn name(self) -> &'static str {
         match self {
@@ -43,7 +46,7 @@ impl ClientOrigin {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Registered, Self::MetadataDocument, Self::Administrator].into_iter().find(|origin| origin.name() == name)
+        Self::ALL.into_iter().find(|origin| origin.name() == name)
     }
 }
 
@@ -88,6 +91,11 @@ impl Client {
     /// True when it cannot keep a secret (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
+    }
+
+    /// True when its refresh tokens are bound to the key of its proofs: it has no other (RFC 9449 §5), or it is to prove both.
+    pub fn binds_refresh_tokens(&self) -> bool {
+        self.is_public() || self.options.profile == Profile::Fapi2
     }
 
     /// True when somebody other than the client itself vouches for its name.
@@ -300,6 +308,14 @@ pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Scop
         return Ok(None);
     }
     table::table.find(id).filter(table::disabled_at.is_null()).select(table::scope).first(conn).await.optional()
+}
+
+/// The clients that became known in these ways, newest first.
+pub async fn newest(conn: &mut Connection, origins: &[ClientOrigin], most: i64) -> QueryResult<Vec<Client>> {
+    let origins: Vec<&str> = origins.iter().map(|origin| origin.name()).collect();
+    let known = table::table.filter(table::origin.eq_any(origins)).order((table::created_at.desc(), table::id));
+    let rows: Vec<Row> = known.limit(most).select(Row::as_select()).load(conn).await?;
+    rows.into_iter().map(Row::read).collect()
 }
 
 /// The client through which a service account acts: the oldest that may.

@@ -33,8 +33,15 @@ pub struct Statement {
     until: DateTime<Utc>,
 }
 
-/// How far ahead a statement may say that it ends: what is stolen from a log should be worthless soon.
-const LONGEST: TimeDelta = TimeDelta::minutes(5);
+/// How far ahead a statement may say that it ends. Each is good once, so what is stolen from a log is worthless anyway; an hour
+/// is what Authlib says, longest of the libraries.
+fn longest(client: &Client) -> TimeDelta {
+    match client.options.profile {
+        Profile::Standard => TimeDelta::hours(1),
+        Profile::Fapi2 => TimeDelta::minutes(5),
+    }
+}
+
 /// Clocks that differ by this still agree.
 const SKEW: TimeDelta = TimeDelta::seconds(30);
 /// What a statement of a client may call itself: one that was made for something else proves nothing (RFC 8725 §3.11).
@@ -81,8 +88,8 @@ pub fn judge(
     if expires_at + SKEW <= now {
         return Err("The client_assertion has expired");
     }
-    if expires_at > now + LONGEST + SKEW {
-        return Err("exp of the client_assertion must be at most five minutes away");
+    if expires_at > now + longest(client) + SKEW {
+        return Err("exp of the client_assertion is too far away; five minutes are enough");
     }
     let begun = [claims.nbf, claims.iat].into_iter().flatten().all(|NumericDate(from)| from <= now + SKEW);
     if !begun {

@@ -6,6 +6,7 @@
 //! [`machine`] is the seam to oxide-auth.
 
 pub mod act_for_itself;
+pub mod add_client;
 pub mod adopt;
 pub mod assertion;
 pub mod authorization_code;

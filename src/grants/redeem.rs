@@ -103,7 +103,7 @@ pub async fn redeem(
     if !client.was_used_lately(terms.now) {
         client::touch(conn, &client.id, terms.now).await?;
     }
-    if let Some(key) = attempt.proof_key.filter(|_| client.is_public()) {
+    if let Some(key) = attempt.proof_key.filter(|_| client.binds_refresh_tokens()) {
         grant::bind(conn, grant.id, key).await?;
     }
     let refresh = if client.refreshes() { Some(rotate::begin_family(conn, terms, &grant).await?) } else { None };

@@ -82,6 +82,11 @@ pub async fn mark_used(conn: &mut Connection, token: &HashedToken, now: DateTime
         .map(drop)
 }
 
+/// Puts off the idle end of a token that is not rotated.
+pub async fn prolong(conn: &mut Connection, token: &HashedToken, until: DateTime<Utc>) -> QueryResult<()> {
+    diesel::update(table::table.find(token)).set(table::expires_at.eq(until)).execute(conn).await.map(drop)
+}
+
 /// Forgets tokens whose idle end is before `before`; used ones are kept that long to notice a replay.
 pub async fn expire(conn: &mut Connection, before: DateTime<Utc>) -> QueryResult<usize> {
     diesel::delete(table::table.filter(table::expires_at.le(before))).execute(conn).await

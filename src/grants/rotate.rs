@@ -4,10 +4,11 @@
 //! moment therefore all get the same successor, from any node, and none of them is thrown out. That holds for a bounded
 //! grace after the first use; after it, a second use means that somebody has a copy, and ends the family.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde_json::json;
 
-use super::client::{self, Client};
+use super::client::{self, Client, Profile};
 use super::grant::{self, EndReason, Grant};
 use super::machine::{Refreshing, Stop};
 use super::refresh_token::{self, RefreshToken, State};
@@ -110,23 +111,58 @@ pub async fn rotate(
     if due.issued().is_err() {
         return Err(diesel::result::Error::RollbackTransaction);
     }
-    let family = grant.id.0;
-    let Some(successor) = terms.keys.refresh_successor(token.key_version, family.as_bytes(), attempt.token) else {
+    let successor = match client.options.profile {
+        Profile::Standard => follow(conn, terms, &grant, &token, attempt.token).await?,
+        Profile::Fapi2 => Some(keep(conn, terms, &grant, &token, attempt.token).await?),
+    };
+    let Some(successor) = successor else {
         return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked"));
     };
-    refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
-    store(conn, terms, &grant, &successor).await?;
     grant::touch(conn, grant.id, terms.now).await?;
     if !client.was_used_lately(terms.now) {
         client::touch(conn, &client.id, terms.now).await?;
     }
-    if let Some(key) = attempt.proof_key.filter(|_| client.is_public()) {
+    if let Some(key) = attempt.proof_key.filter(|_| client.binds_refresh_tokens()) {
         grant::bind(conn, grant.id, key).await?;
     }
     let entry = Entry::new(Event::Refreshed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;
     let scope = attempt.scope.cloned().unwrap_or_else(|| grant.scope.clone());
     Ok(Rotated::Refreshed { grant: Box::new(grant), person: Box::new(person), scope, successor })
+}
+
+/// Its successor, the same for everyone who presents it.
+async fn follow(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    grant: &Grant,
+    token: &RefreshToken,
+    presented: &PlainToken,
+) -> QueryResult<Option<PlainToken>> {
+    let Some(successor) = terms.keys.refresh_successor(token.key_version, grant.id.0.as_bytes(), presented) else {
+        return Ok(None);
+    };
+    refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
+    store(conn, terms, grant, &successor).await?;
+    Ok(Some(successor))
+}
+
+/// Itself again: it is bound to the client's key and to the key of its proofs, so a copy is worthless, and rotation could only
+/// lose it (FAPI 2.0 Security Profile §5.3.2.1).
+async fn keep(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    grant: &Grant,
+    token: &RefreshToken,
+    presented: &PlainToken,
+) -> QueryResult<PlainToken> {
+    refresh_token::prolong(conn, &token.token_hash, idle_end(terms, grant)).await?;
+    Ok(presented.clone())
+}
+
+/// When a refresh token of today ends that nobody uses.
+fn idle_end(terms: &Terms<'_>, grant: &Grant) -> DateTime<Utc> {
+    grant.expires_at.min(terms.now + terms.lifetimes.refresh_idle)
 }
 
 async fn store(conn: &mut Connection, terms: &Terms<'_>, grant: &Grant, token: &PlainToken) -> QueryResult<()> {
@@ -140,7 +176,7 @@ async fn store(conn: &mut Connection, terms: &Terms<'_>, grant: &Grant, token: &
         grant_id: grant.id,
         client_id: grant.client_id.clone(),
         created_at: terms.now,
-        expires_at: grant.expires_at.min(terms.now + terms.lifetimes.refresh_idle),
+        expires_at: idle_end(terms, grant),
         first_used_at: None,
     };
     refresh_token::insert_once(conn, &row).await

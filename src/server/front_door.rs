@@ -43,7 +43,7 @@ impl FrontDoor {
 
     /// Turns away a request that came under a wrong name.
     pub fn turn_away(&self, request: &ServiceRequest) -> Option<HttpResponse> {
-        if !self.on_loopback || is_exempt(request.path()) {
+        if !self.on_loopback || self.is_exempt(request.path()) {
             return None;
         }
         match self.name(authority(request).as_deref()) {
@@ -53,6 +53,12 @@ impl FrontDoor {
             Name::Loopback if refusal::wants_page(request.method(), request.headers()) => Some(self.redirect(request)),
             Name::Loopback | Name::Foreign => Some(self.misdirected()),
         }
+    }
+
+    /// Probes and scrapers use whatever address they have.
+    fn is_exempt(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.public_url.base_path());
+        matches!(below, Some(urls::HEALTHZ | urls::READYZ | urls::METRICS))
     }
 
     fn name(&self, authority: Option<&str>) -> Name {
@@ -83,11 +89,6 @@ impl FrontDoor {
             "url": url,
         }))
     }
-}
-
-/// Probes and scrapers use whatever address they have.
-fn is_exempt(path: &str) -> bool {
-    matches!(path, urls::HEALTHZ | urls::READYZ | urls::METRICS)
 }
 
 /// The name in `Host`, or in `:authority` (RFC 9113 §8.3.1); never a forwarded header. Two names are none.
@@ -220,6 +221,8 @@ mod tests {
         assert_eq!(knock(&door("0.0.0.0:8080", "https://gate.example"), to("10.1.2.3:8080", "/mcp")), None);
         for path in [urls::HEALTHZ, urls::READYZ, urls::METRICS] {
             assert_eq!(knock(&local(), to("10.1.2.3", path)), None, "{path}");
+            let below = door("127.0.0.1:8080", "http://localhost:8080/gate");
+            assert_eq!(knock(&below, to("10.1.2.3", &format!("/gate{path}"))), None, "{path}");
         }
     }
 }

@@ -148,7 +148,7 @@ impl Asked {
             id: request.extensions().get::<RequestId>().copied(),
             method: request.method().clone(),
             wants_page: wants_page(request.method(), request.headers()),
-            quiet: matches!(request.path(), urls::HEALTHZ | urls::READYZ | urls::METRICS),
+            quiet: [urls::HEALTHZ, urls::READYZ, urls::METRICS].iter().any(|probe| request.path().ends_with(probe)),
             started: Instant::now(),
         }
     }

@@ -18,37 +18,42 @@ const module = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import
 const NODE = module('node/bin/node');
 const SUITE = module('@modelcontextprotocol/conformance/dist/index.js');
 
-describe('Official conformance', () => {
-  let server;
-  before(async () => {
-    server = await startPortcullis();
-  });
-  after(() => server?.dispose());
-
-  for (const [how, extra] of [
-    ['as a client without RFC 8707', () => []],
-    ['with a resource indicator', () => ['--resource', server.mcp]],
-  ]) {
-    it(`authorization: 2 passed, 0 failed, 0 warnings, ${how}`, async (t) => {
-      const results = await mkdtemp(join(tmpdir(), 'portcullis-conformance-'));
-      t.after(() => rm(results, { recursive: true, force: true }));
-      const port = await freePort();
-      const client = await register(server, {
-        name: `Conformance suite ${port}`,
-        redirectUris: [`http://127.0.0.1:${port}/callback`],
-      });
-      const args = ['--url', server.url, '--client-id', client.client_id, '--port', String(port), '-o', results];
-      const run = await runSuite(new Person(server, ADMIN), [...args, ...extra()]);
-      assert.equal(run.code, 0, run.output);
-      const checks = await collect(results);
-      const unhappy = checks.filter(({ status }) => !['SUCCESS', 'INFO'].includes(status));
-      assert.deepEqual(unhappy, [], 'no failure, no warning, nothing skipped');
-      const passed = [...run.output.matchAll(/^✓ (\S+): \d+ passed, 0 failed$/gm)].map(([, scenario]) => scenario);
-      assert.deepEqual(passed, ['authorization-server-metadata-endpoint', 'authorization-code-grant'], run.output);
-      assert.doesNotMatch(run.output, /✗|warnings/, 'not even a warning');
+for (const [where, path] of [
+  ['at the root of its host', ''],
+  ['with a path', '/gate'],
+]) {
+  describe(`Official conformance: an issuer ${where}`, () => {
+    let server;
+    before(async () => {
+      server = await startPortcullis({ path });
     });
-  }
-});
+    after(() => server?.dispose());
+
+    for (const [how, extra] of [
+      ['as a client without RFC 8707', () => []],
+      ['with a resource indicator', () => ['--resource', server.mcp]],
+    ]) {
+      it(`authorization: 2 passed, 0 failed, 0 warnings, ${how}`, async (t) => {
+        const results = await mkdtemp(join(tmpdir(), 'portcullis-conformance-'));
+        t.after(() => rm(results, { recursive: true, force: true }));
+        const port = await freePort();
+        const client = await register(server, {
+          name: `Conformance suite ${port}`,
+          redirectUris: [`http://127.0.0.1:${port}/callback`],
+        });
+        const args = ['--url', server.url, '--client-id', client.client_id, '--port', String(port), '-o', results];
+        const run = await runSuite(new Person(server, ADMIN), [...args, ...extra()]);
+        assert.equal(run.code, 0, run.output);
+        const checks = await collect(results);
+        const unhappy = checks.filter(({ status }) => !['SUCCESS', 'INFO'].includes(status));
+        assert.deepEqual(unhappy, [], 'no failure, no warning, nothing skipped');
+        const passed = [...run.output.matchAll(/^✓ (\S+): \d+ passed, 0 failed$/gm)].map(([, scenario]) => scenario);
+        assert.deepEqual(passed, ['authorization-server-metadata-endpoint', 'authorization-code-grant'], run.output);
+        assert.doesNotMatch(run.output, /✗|warnings/, 'not even a warning');
+      });
+    }
+  });
+}
 
 async function runSuite(person, args) {
   const suite = spawn(NODE, [SUITE, 'authorization', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,30 +1,19 @@
 // mcp 2.x from PyPI: the Python SDK, modern era first.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import { Person } from './support/browser.mjs';
 import { hostMetadata, nativeClient } from './support/metadata-host.mjs';
 import { claims, rights, untilExpired } from './support/oauth.mjs';
 import { ADMIN, startPortcullis } from './support/portcullis.mjs';
+import { Python } from './support/python.mjs';
 import { WHO, argumentsFor, assertKnows, writingTool } from './support/tools.mjs';
-
-const PYTHON = process.env.PYTHON ?? fileURLToPath(new URL('../.venv/bin/python', import.meta.url));
-const PROGRAM = fileURLToPath(new URL('python/client.py', import.meta.url));
-const ANSWER_WITHIN_MS = 60_000;
 
 describe('Python SDK', () => {
   let server;
   before(async () => {
-    assert.ok(
-      existsSync(PYTHON),
-      `There is no Python at ${PYTHON}: in tests/, run "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt".`,
-    );
     server = await startPortcullis();
   });
   after(() => server?.dispose());
@@ -96,31 +85,14 @@ describe('Python SDK', () => {
 });
 
 /** The Python program, and its user. */
-class Program {
+class Program extends Python {
   visits = 0;
 
   static async start(t, server, { decision, ...settings } = {}) {
-    const app = new Program();
-    app.server = server;
-    app.person = new Person(server, ADMIN);
-    app.decision = decision;
-    const all = { url: server.mcp, name: 'Python test', redirect: 'http://localhost:9/callback', ...settings };
-    app.child = spawn(PYTHON, [PROGRAM, JSON.stringify(all)], { stdio: ['pipe', 'pipe', 'pipe'] });
-    app.complaints = '';
-    app.child.stderr.setEncoding('utf8').on('data', (text) => (app.complaints += text));
-    app.child.once('error', (error) => (app.complaints += error.message));
-    app.lines = createInterface({ input: app.child.stdout })[Symbol.asyncIterator]();
-    t.after(() => app.child.kill('SIGKILL'));
-    await app.#answer();
+    const app = Object.assign(new Program(), { server, person: new Person(server, ADMIN), decision });
+    const usual = { url: server.mcp, name: 'Python test', redirect: 'http://localhost:9/callback' };
+    await app.begin(t, 'client', { ...usual, ...settings });
     return app;
-  }
-
-  /** Has it do something, with its user at hand. */
-  async ask(what, details = {}) {
-    this.#say({ do: what, ...details });
-    const { result, error } = await this.#answer();
-    assert.equal(error, undefined, `${error}\n${this.complaints}`);
-    return result;
   }
 
   whoAmI() {
@@ -133,25 +105,15 @@ class Program {
     return kept;
   }
 
-  #say(message) {
-    this.child.stdin.write(`${JSON.stringify(message)}\n`);
-  }
-
-  async #answer() {
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), ANSWER_WITHIN_MS);
-    try {
-      for (;;) {
-        const { value, done } = await this.lines.next();
-        assert.ok(!done, `the program ended, or was silent for ${ANSWER_WITHIN_MS / 1000} s:\n${this.complaints}`);
-        const message = JSON.parse(value);
-        if (!message.visit) return message;
-        this.visits += 1;
-        const callback = new URL(await this.person.decide(message.visit, this.decision));
-        assert.equal(callback.searchParams.get('iss'), this.server.url, 'RFC 9207 §2');
-        this.#say({ callback: callback.href });
-      }
-    } finally {
-      clearTimeout(timer);
+  /** Where it needs its user, they are at hand. */
+  async answer() {
+    for (;;) {
+      const message = await super.answer();
+      if (!message.visit) return message;
+      this.visits += 1;
+      const callback = new URL(await this.person.decide(message.visit, this.decision));
+      assert.equal(callback.searchParams.get('iss'), this.server.url, 'RFC 9207 §2');
+      this.say({ callback: callback.href });
     }
   }
 }

@@ -16,7 +16,7 @@ export class Browser {
     this.site = new URL(site).origin;
   }
 
-  /** Opens a URL: the page it ends at, or `{ leaves }` with the URL at which the site sent us elsewhere. */
+  /** Opens a URL: the page it ends at, or `{ leaves, form }` with the URL, and the form if any, with which it sent us elsewhere. */
   async open(url) {
     return this.#go(new URL(url, this.site), { method: 'GET' });
   }
@@ -44,7 +44,7 @@ export class Browser {
 
   async #go(url, { method, body, referer }) {
     for (let hop = 0; hop < MAX_REDIRECTS; hop += 1) {
-      if (url.origin !== this.site) return { leaves: url.href };
+      if (url.origin !== this.site) return { leaves: url.href, form: body };
       const answer = await fetch(url, {
         method,
         body,
@@ -195,12 +195,17 @@ export class Person {
    * Opens an authorization URL, signs in where asked, answers the consent page, and returns the URL at which the answer
    * was sent to the client. `scopes` says which optional ones to tick: `{ 'mcp:write': false }`.
    */
-  async decide(url, { answer = 'Allow', scopes = {} } = {}) {
+  async decide(url, decision) {
+    return (await this.answer(url, decision)).leaves;
+  }
+
+  /** The same, with the form that carries the answer if the client asked for one (`response_mode=form_post`). */
+  async answer(url, { answer = 'Allow', scopes = {} } = {}) {
     let at = await this.browser.open(url);
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       if (at.leaves) {
-        this.server.handedOut(new URL(at.leaves).searchParams.get('code'));
-        return at.leaves;
+        this.server.handedOut((at.form ?? new URL(at.leaves).searchParams).get('code'));
+        return at;
       }
       if (at.button(answer)) {
         this.consents.push(at);
@@ -208,11 +213,23 @@ export class Person {
         at = await at.press(answer);
       } else if (at.button('Sign in')) {
         at = await this.signIn(at);
+      } else if (/^Back to /.test(at.heading)) {
+        at = await at.press('Continue');
       } else {
         throw new Error(`not a page that one can answer (${at.status} ${at.url}):\n${at.text}`);
       }
     }
     throw new Error(`no answer after ${MAX_PAGES} pages, the last was "${at.heading}" at ${at.url}:\n${at.text}`);
+  }
+
+  /** Opens the link that a device shows, signs in where asked, and answers; returns the page that says what came of it. */
+  async connectDevice(url, answer = 'Allow') {
+    let at = await this.browser.open(url);
+    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+      if (at.button(answer)) return at.press(answer);
+      at = at.button('Sign in') ? await this.signIn(at) : await at.press('Continue');
+    }
+    throw new Error(`nothing to answer after ${MAX_PAGES} pages, the last was "${at.heading}" at ${at.url}:\n${at.text}`);
   }
 }
 

@@ -27,7 +27,7 @@ export async function register(server, { name, redirectUris, grantTypes = ['auth
 export function authorizationRequest(server, { clientId, redirectUri, scope, resource = server.mcp, ...more }) {
   const verifier = randomBytes(32).toString('base64url');
   const state = randomBytes(16).toString('base64url');
-  const url = new URL('/oauth/authorize', server.url);
+  const url = new URL(`${server.url}/oauth/authorize`);
   url.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,

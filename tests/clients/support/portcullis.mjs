@@ -30,15 +30,16 @@ for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.e
  * Starts Portcullis with nothing but a data directory, and waits until it is ready.
  *
  * `env` adds settings. With `setupLink: true` no administrator's password is set, so that a one-time link is printed.
- * `port` is taken if it is free; otherwise, and by default, any.
+ * `port` is taken if it is free; otherwise, and by default, any. `path` is that of the public URL, such as `/gate`.
  */
-export async function startPortcullis({ env = {}, setupLink = false, port } = {}) {
+export async function startPortcullis({ env = {}, setupLink = false, port, path = '' } = {}) {
   assert.ok(existsSync(BINARY), `There is no binary at ${BINARY}: run "cargo build", or set PORTCULLIS_BIN.`);
   const home = await mkdtemp(join(tmpdir(), 'portcullis-test-'));
   // The embedded PostgreSQL may run as another user, who must be able to walk in.
   await chmod(home, 0o755);
   await mkdir(join(home, 'data'), { mode: 0o755 });
   const server = new Portcullis(home, env, setupLink);
+  server.path = path;
   server.port = await freePort(port);
   try {
     await server.start();
@@ -78,7 +79,7 @@ class Portcullis {
 
   /** Issuer and public URL. */
   get url() {
-    return `http://localhost:${this.port}`;
+    return `http://localhost:${this.port}${this.path}`;
   }
 
   /** The address that a person gives to an MCP client. */
@@ -137,7 +138,7 @@ class Portcullis {
 
   async #ready() {
     try {
-      const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`, { signal: AbortSignal.timeout(2_000) });
+      const answer = await fetch(`http://127.0.0.1:${this.port}${this.path}/readyz`, { signal: AbortSignal.timeout(2_000) });
       await answer.arrayBuffer();
       return answer.ok;
     } catch {

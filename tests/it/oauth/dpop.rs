@@ -25,7 +25,7 @@ fn assert_challenged(answer: &Answer, scheme: &str, error: &str) {
     assert_eq!(answer.status, 401, "{}", answer.body);
     assert!(challenge.starts_with(&format!(r#"{scheme} error="{error}""#)), "{challenge}");
     assert!(challenge.contains("resource_metadata="), "{challenge}");
-    assert_eq!(challenge.contains(r#"algs="ES256 PS256 EdDSA""#), scheme == "DPoP", "{challenge}");
+    assert_eq!(challenge.contains(r#"algs="ES256 PS256 EdDSA Ed25519""#), scheme == "DPoP", "{challenge}");
     assert_eq!(answer.json()["error"], error);
 }
 
@@ -337,7 +337,7 @@ async fn dpop_is_offered_in_both_documents_and_required_in_none() {
     let server = app.get(urls::AUTHORIZATION_SERVER).await.json();
     let resource = app.get(urls::PROTECTED_RESOURCE).await.json();
     for document in [&server, &resource] {
-        assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "PS256", "EdDSA"]));
+        assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "PS256", "EdDSA", "Ed25519"]));
     }
     assert_eq!(resource["dpop_bound_access_tokens_required"], false);
 }

@@ -30,6 +30,7 @@ mod request_object;
 mod resource;
 mod response_mode;
 mod revocation;
+mod rust_libraries;
 mod signing_keys;
 mod timeline;
 mod token_exchange;

@@ -1,0 +1,242 @@
+//! `portcullis client-*`: the OAuth clients that an administrator vouches for, and what is done about any client.
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::installation::{self, Role};
+use super::outcome::{Failure, Report};
+use crate::audit::Origin;
+use crate::config::Config;
+use crate::db::{Connection, QueryResult};
+use crate::grants::Terms;
+use crate::grants::add_client::{self, Added, GRANTS, Plan, add_client};
+use crate::grants::client::{self, Client, ClientOptions, ClientOrigin, Profile, Uris};
+use crate::grants::client_metadata::AuthMethod;
+use crate::grants::disable;
+use crate::types::{RedirectUri, Scope, Words, known_scopes};
+
+/// What the client is. What is not said is as a client that registers itself would have it.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The name that people are shown
+    #[arg(long)]
+    name: String,
+    /// Where answers may go; may be given several times
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = str::parse::<RedirectUri>)]
+    redirect_uris: Vec<RedirectUri>,
+    /// What it may do at the token endpoint, such as authorization_code or device_code; may be given
+    /// several times. Without it: authorization_code and refresh_token if there is a redirect URI
+    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
+    grants: Vec<String>,
+    /// How it proves who it is: none, client_secret_basic, client_secret_post or private_key_jwt. Without it:
+    /// private_key_jwt if it has keys, else client_secret_basic
+    #[arg(long, value_name = "METHOD", value_parser = auth_method)]
+    auth_method: Option<AuthMethod>,
+    /// A file with its public keys, as a JSON Web Key Set
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// The URL of its public keys
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// The most that it may ever be granted, separated by spaces, or given several times
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = str::parse::<Scope>)]
+    scopes: Vec<Scope>,
+    /// Where a browser may go after logout; may be given several times
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that a session ended
+    #[arg(long, value_name = "URL")]
+    backchannel_logout_uri: Option<String>,
+    /// Give it tokens only with DPoP
+    #[arg(long)]
+    dpop: bool,
+    /// Take its authorization requests only when they are pushed
+    #[arg(long)]
+    par: bool,
+    /// Hold it to the FAPI 2.0 Security Profile: private_key_jwt, DPoP and pushed requests
+    #[arg(long)]
+    fapi2: bool,
+    /// Seconds for which its access tokens are good, where that differs from everybody's
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i32).range(1..=86_400))]
+    access_token_lifetime: Option<i32>,
+}
+
+/// Which ones.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Also those that registered themselves
+    #[arg(long)]
+    all: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    limit: i64,
+}
+
+/// Which client.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Its client id
+    client_id: String,
+}
+
+/// A grant by its name on the wire, or by the last word of a long one.
+fn grant(name: &str) -> Result<String, Infallible> {
+    let is_meant = |grant: &&str| grant.rsplit(':').next() == Some(name);
+    Ok(GRANTS.into_iter().find(is_meant).unwrap_or(name).to_owned())
+}
+
+fn auth_method(name: &str) -> Result<AuthMethod, String> {
+    let names = || AuthMethod::ALL.map(AuthMethod::name).join(", ");
+    AuthMethod::named(name).ok_or_else(|| format!("it must be one of {}", names()))
+}
+
+impl Add {
+    /// Registers it.
+    pub fn run(self, config: Config) -> Result<Report, Failure> {
+        let jwks = self.jwks.as_deref().map(read_keys).transpose()?;
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let plan = self.plan(jwks);
+            let origin = Origin::operator();
+            let terms = open.terms(&origin);
+            let added = open.db.write(async |conn| add_client(conn, &terms, plan.clone()).await).await;
+            match added.map_err(Failure::refused)? {
+                Added::Client { id, secret } => {
+                    Ok(report(&plan, &id, secret.as_ref().map(|secret| secret.reveal().to_owned())))
+                }
+                Added::Refused(flaw) => Err(Failure::usage(flaw)),
+            }
+        })
+    }
+
+    fn plan(&self, jwks: Option<Value>) -> Plan {
+        let by_key = jwks.is_some() || self.jwks_uri.is_some();
+        let usual = if by_key { AuthMethod::PrivateKeyJwt } else { AuthMethod::SecretBasic };
+        Plan {
+            name: self.name.clone(),
+            auth_method: self.auth_method.unwrap_or(usual),
+            redirect_uris: self.redirect_uris.clone(),
+            grant_types: self.grant_types(),
+            scope: match self.scopes.as_slice() {
+                [] => Scope::of(&known_scopes::SELF_REGISTERED),
+                said => said.iter().fold(Scope::none(), |all, more| all.union(more)),
+            },
+            options: ClientOptions {
+                jwks,
+                jwks_uri: self.jwks_uri.clone(),
+                post_logout_redirect_uris: Uris(self.post_logout_redirect_uris.clone()),
+                backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+                dpop_bound_access_tokens: self.dpop,
+                require_pushed_authorization_requests: self.par,
+                profile: if self.fapi2 { Profile::Fapi2 } else { Profile::Standard },
+                access_token_lifetime: self.access_token_lifetime,
+                ..ClientOptions::default()
+            },
+        }
+    }
+
+    fn grant_types(&self) -> Words {
+        match (self.grants.as_slice(), self.redirect_uris.as_slice()) {
+            ([], []) => Words::default(),
+            ([], _) => Words::from_iter(["authorization_code", "refresh_token"]),
+            (said, _) => Words(said.to_vec()),
+        }
+    }
+}
+
+fn read_keys(path: &Path) -> Result<Value, Failure> {
+    let refused =
+        |why: &dyn std::fmt::Display| Failure::usage(format!("--jwks {} cannot be used: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
+    serde_json::from_str(&text).map_err(|error| refused(&error))
+}
+
+fn report(plan: &add_client::Plan, id: &str, secret: Option<String>) -> Report {
+    let mut words = format!("Client ID: {id}\n");
+    let mut facts = json!({
+        "client_id": id,
+        "name": plan.name,
+        "grant_types": plan.grant_types,
+        "token_endpoint_auth_method": plan.auth_method.name(),
+        "scope": plan.scope,
+    });
+    if let Some(secret) = secret {
+        words += &format!("Client Secret: {secret}\nThe secret is not shown again.\n");
+        facts["client_secret"] = secret.into();
+    }
+    Report::new(words, facts)
+}
+
+impl List {
+    /// Lists them.
+    pub fn run(self, config: Config) -> Result<Report, Failure> {
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let mut conn = open.db.read().await.map_err(Failure::refused)?;
+            let origins = if self.all { ClientOrigin::ALL.to_vec() } else { vec![ClientOrigin::Administrator] };
+            let known = client::newest(&mut conn, &origins, self.limit).await.map_err(Failure::refused)?;
+            let words: String = known.iter().map(line).collect();
+            let facts: Vec<Value> = known.iter().map(facts).collect();
+            Ok(Report::new(words, json!({ "items": facts })))
+        })
+    }
+}
+
+fn line(client: &Client) -> String {
+    let state = if client.disabled_at.is_some() { "  disabled" } else { "" };
+    let since = client.created_at.format("%Y-%m-%d");
+    let method = client.auth_method.name();
+    format!("{}  {:?}  {method}  {}  since {since}{state}\n", client.id, client.name, client.grant_types.0.join(","))
+}
+
+fn facts(client: &Client) -> Value {
+    json!({
+        "client_id": client.id,
+        "name": client.name,
+        "origin": client.origin.name(),
+        "token_endpoint_auth_method": client.auth_method.name(),
+        "grant_types": client.grant_types,
+        "redirect_uris": client.redirect_uris,
+        "scope": client.scope,
+        "profile": client.options.profile.name(),
+        "created_at": client.created_at,
+        "disabled": client.disabled_at.is_some(),
+    })
+}
+
+impl Named {
+    /// Cuts it off. A running server hears of it at once.
+    pub fn disable(self, config: Config) -> Result<Report, Failure> {
+        self.change(config, "disabled", async |conn, terms, id| disable::disable(conn, terms, id).await)
+    }
+
+    /// Lets it act again.
+    pub fn enable(self, config: Config) -> Result<Report, Failure> {
+        self.change(config, "enabled", async |conn, terms, id| disable::enable(conn, terms, id).await)
+    }
+
+    fn change(
+        self,
+        config: Config,
+        state: &str,
+        verb: impl AsyncFnOnce(&mut Connection, &Terms<'_>, &str) -> QueryResult<bool>,
+    ) -> Result<Report, Failure> {
+        let Self { client_id } = self;
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let origin = Origin::operator();
+            let terms = open.terms(&origin);
+            let changed = open.db.write(async |conn| verb(conn, &terms, &client_id).await).await;
+            match changed.map_err(Failure::refused)? {
+                true => {
+                    Ok(Report::new(format!("{state} {client_id}"), json!({ "client_id": client_id, "state": state })))
+                }
+                false => Err(Failure::refused(format!("there is no client {client_id:?} that could be {state}"))),
+            }
+        })
+    }
+}

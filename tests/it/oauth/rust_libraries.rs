@@ -240,6 +240,7 @@ async fn oauth2_connects_a_device() {
         clock.advance(TimeDelta::from_std(pause).unwrap() + TimeDelta::seconds(1));
         if !decided.swap(true, Ordering::Relaxed) {
             let page = ada.consider(url).await;
+            let page = ada.submit(&page.form("Continue")).await.assert(200);
             ada.submit(&page.form("Allow")).await.assert(200);
         }
     };

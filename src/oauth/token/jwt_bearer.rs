@@ -103,10 +103,20 @@ async fn id_jag(
     }
 }
 
+/// What others say of somebody opens one door, never all of them (`decisions` 8).
+fn one_door(app: &App, named: Option<String>) -> Result<Option<String>, Error> {
+    match named.as_deref() == Some(app.gateway_audience()) {
+        true => Err(Error::InvalidTarget("Name one resource; this is the audience that opens every door")),
+        false => Ok(named),
+    }
+}
+
 /// A resource of ours that both name, if they name one; `/mcp` otherwise.
 fn asserted_resource(app: &App, form: &ClientRequest, assertion: &Assertion) -> Result<String, Error> {
-    let asked = resource(app, Some(&form.client), &form.params)?;
-    let canonical = |name: &String| crate::oauth::resource::canonical(app, &form.client, name);
+    let asked = one_door(app, resource(app, Some(&form.client), &form.params)?)?;
+    let canonical = |name: &String| {
+        crate::oauth::resource::canonical(app, &form.client, name).filter(|door| door != app.gateway_audience())
+    };
     let asserted: Vec<String> = match &assertion.known.resource {
         None => Vec::new(),
         Some(Audience::One(one)) => canonical(one).into_iter().collect(),
@@ -135,8 +145,8 @@ async fn workload(
     let endpoint = app.at(urls::TOKEN);
     let audiences = issuer.audience.as_deref().map_or(vec![app.issuer(), endpoint.as_str()], |only| vec![only]);
     let jti = assertion.judge(issuer, &audiences, app.clock.now()).map_err(Error::InvalidGrant)?;
-    let resource =
-        resource(app, client, params)?.ok_or(Error::InvalidTarget("Name the resource that the token is for"))?;
+    let resource = one_door(app, resource(app, client, params)?)?;
+    let resource = resource.ok_or(Error::InvalidTarget("Name the resource that the token is for"))?;
     let attempt = workload::Attempt { assertion, jti, client, scope: scope(params)?, resource: &resource };
     let terms = app.terms(origin);
     match app.db.write(async |conn| workload::admit(conn, &terms, &attempt).await).await? {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use portcullis::audit::Origin;
 use portcullis::grants::{disable, sign::AccessTokenClaims};
 use portcullis::http::urls;
+use portcullis::identity::service_account;
+use portcullis::types::SubjectId;
 use uuid::Uuid;
 
 use crate::support::app::Node;
@@ -22,9 +24,12 @@ async fn dies(node: &Node, token: &str) {
 }
 
 /// The same token again under another name, and without a grant: as a program has it that acts for itself.
-fn without_a_grant(node: &Node, token: &str) -> String {
+async fn without_a_grant(node: &Node, token: &str) -> String {
+    let now = node.clock().now();
+    let account = node.write(async |conn| service_account::insert(conn, "machine", "", &[], now).await).await.unwrap();
     let claims: AccessTokenClaims = serde_json::from_value(jwt(token).1).unwrap();
-    let claims = AccessTokenClaims { grant_id: None, jti: Uuid::new_v4().to_string(), ..claims };
+    let sub = SubjectId::Service(account);
+    let claims = AccessTokenClaims { sub, grant_id: None, jti: Uuid::new_v4().to_string(), ..claims };
     node.app().signing.access_token(&claims).unwrap()
 }
 
@@ -40,7 +45,7 @@ async fn i4_another_clients_token_is_left_alone() {
     let ada = app.person("ada").await;
     let client = app.client().await;
     let tokens = client.connect(&ada).await;
-    let machine = without_a_grant(&app, &tokens.access);
+    let machine = without_a_grant(&app, &tokens.access).await;
     for thief in [
         app.confidential_client().await,
         Client::known(&app, &app.vouched_client("v", "https://v.example/cb").await.id, ""),
@@ -66,7 +71,7 @@ async fn i4_each_kind_ends_what_it_should() {
     let first = client.connect(&ada).await;
     let second = client.refresh(&first.refresh).await.tokens();
     let other = client.connect(&ada).await;
-    let machine = without_a_grant(&app, &first.access);
+    let machine = without_a_grant(&app, &first.access).await;
     client.revoke(&machine).await.assert(200);
     app.call_mcp(&machine).await.assert(401);
     client.revoke(&first.access).await.assert(200);
@@ -100,7 +105,7 @@ async fn every_kind_of_cut_reaches_every_node_within_two_seconds() {
     let ada = app.person("ada").await;
     let client = app.client().await;
     let (one, two) = (client.connect(&ada).await, client.connect(&ada).await);
-    let machine = without_a_grant(&app, &one.access);
+    let machine = without_a_grant(&app, &one.access).await;
     for node in [&*app, &second, &deaf] {
         for token in [&one.access, &two.access, &machine] {
             node.call_mcp(token).await.assert(200);

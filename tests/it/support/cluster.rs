@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use diesel_async::SimpleAsyncConnection;
 use portcullis::crypto::Random;
@@ -64,7 +64,8 @@ impl Deref for TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let _ignored = cluster().ask(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        // Nobody waits for it.
+        let _ignored = cluster().drops.send(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
 
@@ -102,7 +103,8 @@ type Errand = (String, mpsc::Sender<Result<(), String>>);
 
 struct Cluster {
     embedded: Embedded,
-    errands: Mutex<mpsc::Sender<Errand>>,
+    errands: mpsc::Sender<Errand>,
+    drops: mpsc::Sender<String>,
     /// Closed by the kernel when this process ends: the watcher waits for that.
     _watched: ChildStdin,
 }
@@ -111,7 +113,7 @@ impl Cluster {
     fn ask(&self, statement: String) -> Result<(), String> {
         let (reply, outcome) = mpsc::channel();
         let errand = (statement, reply);
-        self.errands.lock().unwrap_or_else(PoisonError::into_inner).send(errand).map_err(|error| error.to_string())?;
+        self.errands.send(errand).map_err(|error| error.to_string())?;
         outcome.recv().map_err(|error| error.to_string())?
     }
 }
@@ -122,29 +124,46 @@ fn cluster() -> &'static Cluster {
         let dir = tempfile::Builder::new().prefix("portcullis-cluster-").tempdir().unwrap().keep();
         let watched = watch(&dir);
         let embedded = Embedded::serve(&settings(&dir)).unwrap();
-        let (send, errands) = mpsc::channel();
         let (admin, template) = (embedded.url_for("postgres").unwrap(), embedded.url_for(TEMPLATE).unwrap());
-        let (ready, wait) = mpsc::channel();
-        std::thread::spawn(move || run_errands(&admin, &template, &ready, &errands));
-        wait.recv().expect("the administrator of the test cluster has started");
-        Cluster { embedded, errands: Mutex::new(send), _watched: watched }
+        let ((errands, taken), (drops, dropped)) = (mpsc::channel(), mpsc::channel());
+        let (admin, taken) = (Arc::new(admin), Arc::new(Mutex::new(taken)));
+        let first = Arc::clone(&admin);
+        std::thread::spawn(move || make_template(&first, &template)).join().expect("the template is made");
+        for _ in 0..ADMINISTRATORS {
+            let (admin, taken) = (Arc::clone(&admin), Arc::clone(&taken));
+            std::thread::spawn(move || run_errands(&admin, &taken));
+        }
+        std::thread::spawn(move || drop_databases(&admin, &dropped));
+        Cluster { embedded, errands, drops, _watched: watched }
     })
 }
 
-/// The administrator: makes the template, then does one errand after the other.
+/// Copies of the template that are made at the same time: one after the other, they would be what tests wait for.
+const ADMINISTRATORS: usize = 3;
+
 #[tokio::main(flavor = "current_thread")]
-async fn run_errands(
-    admin: &SecretString,
-    template: &SecretString,
-    ready: &mpsc::Sender<()>,
-    errands: &mpsc::Receiver<Errand>,
-) {
+async fn make_template(admin: &SecretString, template: &SecretString) {
     let mut conn = Connector::new(admin).unwrap().connect().await.unwrap();
     conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} TEMPLATE template0")).await.unwrap();
     migrations::run(&Db::new(template, template, 1).unwrap()).await.unwrap();
-    ready.send(()).unwrap();
-    while let Ok((statement, reply)) = errands.recv() {
+}
+
+/// An administrator, who does one errand after the other.
+#[tokio::main(flavor = "current_thread")]
+async fn run_errands(admin: &SecretString, errands: &Mutex<mpsc::Receiver<Errand>>) {
+    let mut conn = Connector::new(admin).unwrap().connect().await.unwrap();
+    loop {
+        let errand = errands.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((statement, reply)) = errand else { return };
         let _gone = reply.send(conn.batch_execute(&statement).await.map_err(|error| error.to_string()));
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn drop_databases(admin: &SecretString, statements: &mpsc::Receiver<String>) {
+    let mut conn = Connector::new(admin).unwrap().connect().await.unwrap();
+    while let Ok(statement) = statements.recv() {
+        let _gone = conn.batch_execute(&statement).await;
     }
 }
 

@@ -12,6 +12,7 @@ mod device;
 mod discovery;
 mod dpop;
 mod end_session;
+mod fapi2;
 mod forged;
 mod hostile;
 mod id_jag;

@@ -7,9 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::principal::{AccessTokenCredential, Credential, Principal, Subject};
 use super::snapshot::Access;
+use crate::crypto::jwt;
 use crate::db::{self, Db};
 use crate::grants::revocation::{Revocable, Revocations};
-use crate::grants::sign::{AccessTokenClaims, Audience, Signing};
+use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Signing};
+use crate::grants::signing_key;
 use crate::types::{Scope, SubjectId};
 
 /// How it ended.
@@ -79,6 +81,9 @@ impl Access {
         let Some(claims) = self.verified_claims(signing, token) else {
             return Ok(Authenticated::Refused("The token is not one of ours"));
         };
+        if !door.hears_changes && !is_key_published(db, token, now).await? {
+            return Ok(Authenticated::Refused("The token is not one of ours"));
+        }
         let credential = match judge(&claims, door.issuer, now) {
             Ok(credential) => credential,
             Err(why) => return Ok(Authenticated::Refused(why)),
@@ -130,6 +135,15 @@ impl Access {
         let Some(subject) = subject.filter(|subject| !subject.is_disabled()) else {
             return Ok(Err("Whoever this token acts for may no longer do anything"));
         };
+        let mut acting = claims.act.as_ref();
+        while let Some(Actor { sub, client_id, act }) = acting {
+            let actor = self.subject(db, *sub, hears_changes).await?;
+            let may_act = self.client_ceiling(db, client_id, hears_changes).await?.is_some();
+            if !may_act || actor.is_none_or(|actor| actor.is_disabled()) {
+                return Ok(Err("Somebody who acts by this token may no longer do anything"));
+            }
+            acting = act.as_deref();
+        }
         let scope = subject.within_rights(&claims.scope.within(&ceiling));
         Ok(Ok((subject, scope)))
     }
@@ -158,6 +172,13 @@ impl Access {
         let mut conn = db.read().await?;
         Ok(Revocations::load(&mut conn, now).await?.kill(token))
     }
+}
+
+/// False when the key of this token has been withdrawn: for a node that might not have heard of it.
+pub async fn is_key_published(db: &Db, token: &str, now: DateTime<Utc>) -> Result<bool, db::Error> {
+    let Some(kid) = jwt::kid_of(token) else { return Ok(false) };
+    let mut conn = db.read().await?;
+    Ok(signing_key::is_published(&mut conn, &kid, now).await?)
 }
 
 /// What the claims themselves say, whatever was remembered of the signature (RFC 9068 §4).

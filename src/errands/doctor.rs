@@ -74,9 +74,10 @@ pub fn challenge(random: &Random) -> String {
 }
 
 fn purpose_of(purpose: Purpose, case: &Case, request: &Request) -> Purpose {
-    let is_same_host = Url::parse(&request.url).is_ok_and(|url| url.host() == case.url.host());
+    // Its other ports and schemes are not what was entered.
+    let is_same_origin = Url::parse(&request.url).is_ok_and(|url| url.origin() == case.url.origin());
     match purpose {
-        Purpose::AdministratorEndpoint if !is_same_host => Purpose::LinkedEndpoint,
+        Purpose::AdministratorEndpoint if !is_same_origin => Purpose::LinkedEndpoint,
         purpose => purpose,
     }
 }

@@ -1,6 +1,7 @@
 //! ERRAND: somebody's public keys, from the URL where they are published (RFC 7517 §5).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::App;
 use crate::crypto::statement::{Header, KeySet};
@@ -17,10 +18,23 @@ pub async fn fetch(app: &App, purpose: Purpose, url: &str, header: &Header) -> R
     if let Some(known) = app.key_sets.get(url, header, now) {
         return Ok(known);
     }
+    if let Some(why) = app.key_sets.why_missing(url, now) {
+        return Err(why.to_string());
+    }
+    match ask(app, purpose, url).await {
+        Ok((keys, fresh_for)) => Ok(app.key_sets.keep(url, keys, now, fresh_for)),
+        Err(why) => {
+            app.key_sets.note_missing(url, &why, now);
+            Err(why)
+        }
+    }
+}
+
+async fn ask(app: &App, purpose: Purpose, url: &str) -> Result<(KeySet, Duration), String> {
     let fetched = app.net.get(purpose, url, LARGEST).await.map_err(|error| error.to_string())?;
     let json = serde_json::from_slice(&fetched.body).map_err(|_| "the answer is not JSON".to_owned())?;
     let keys = KeySet::parse(&json).map_err(|error| error.to_string())?;
-    Ok(app.key_sets.keep(url, keys, now, fetched.fresh_for()))
+    Ok((keys, fetched.fresh_for()))
 }
 
 /// The keys of an issuer that the operator trusts: those that were given, or those that it publishes.

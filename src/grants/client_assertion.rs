@@ -81,7 +81,8 @@ pub fn judge(
     if claims.iss != client.id || claims.sub != client.id {
         return Err("iss and sub of the client_assertion must both be the client_id");
     }
-    if !names_only(&claims.aud, audiences) {
+    let is_plain = matches!(claims.aud, Audience::One(_)) || client.options.profile == Profile::Standard;
+    if !is_plain || !names_only(&claims.aud, audiences) {
         return Err("aud of the client_assertion must be this issuer alone");
     }
     let NumericDate(expires_at) = claims.exp;

@@ -174,12 +174,13 @@ pub enum Polled {
     Refused(&'static str),
 }
 
-/// A device asks whether somebody answered. Pollers of the same code take turns on its row.
+/// A device asks whether somebody answered; `proof_key` is the key that it has proved to hold. Pollers of the same code take turns on its row.
 pub async fn poll(
     conn: &mut Connection,
     terms: &Terms<'_>,
     client: &Client,
     presented: &PlainToken,
+    proof_key: Option<&str>,
 ) -> QueryResult<Polled> {
     let found = device_code::find_for_update(conn, &terms.keys.hashes(presented)).await?;
     let Some(code) = found.filter(|code| code.client_id == client.id) else {
@@ -194,7 +195,7 @@ pub async fn poll(
     match (code.decided_at, code.grant_id) {
         (None, _) => wait(conn, terms, &code).await,
         (Some(_), None) => Ok(Polled::Denied),
-        (Some(_), Some(grant)) => redeem(conn, terms, client, &code, grant).await,
+        (Some(_), Some(grant)) => redeem(conn, terms, client, &code, grant, proof_key).await,
     }
 }
 
@@ -211,6 +212,7 @@ async fn redeem(
     client: &Client,
     code: &DeviceCode,
     grant: GrantId,
+    proof_key: Option<&str>,
 ) -> QueryResult<Polled> {
     let Some(grant) = grant::live_locked(conn, grant, terms.now).await? else { return Ok(Polled::Denied) };
     let Some(person) = revoke::able(conn, grant.user_id).await? else { return Ok(Polled::Denied) };
@@ -218,6 +220,10 @@ async fn redeem(
         return Ok(Polled::Refused("The device code was used before"));
     }
     grant::touch(conn, grant.id, terms.now).await?;
+    // RFC 9449 §5: whoever refreshes holds the key that the device proved.
+    if let Some(key) = proof_key.filter(|_| client.binds_refresh_tokens()) {
+        grant::bind(conn, grant.id, key).await?;
+    }
     let refresh = if client.refreshes() { Some(rotate::begin_family(conn, terms, &grant).await?) } else { None };
     let entry = Entry::new(Event::DeviceCodeRedeemed).user(grant.user_id).client(&client.id).grant(grant.id);
     audit::record(conn, entry, terms.origin, terms.now).await?;

@@ -71,6 +71,13 @@ pub async fn published(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult
         .await
 }
 
+/// True while this key vouches for what it signed.
+pub async fn is_published(conn: &mut Connection, kid: &str, now: DateTime<Utc>) -> QueryResult<bool> {
+    let published = table::table.find(kid).filter(table::expires_at.is_null().or(table::expires_at.gt(now)));
+    let found: Option<String> = published.select(table::kid).first(conn).await.optional()?;
+    Ok(found.is_some())
+}
+
 /// Stores `key` as the active one of its algorithm, or as the next one when `signs_from` is none; if there is one already,
 /// nothing happens.
 ///

@@ -151,7 +151,7 @@ impl RegistrationLimit {
     }
 }
 
-/// How often clients that prove nothing may push requests from one network (RFC 9126): what is pushed is kept for a while.
+/// How often clients that nobody vouches for may push requests from one network (RFC 9126): what is pushed is kept for a while.
 pub struct PushLimit(Budget<Network>);
 
 impl PushLimit {
@@ -161,6 +161,21 @@ impl PushLimit {
     }
 
     /// Pays for one request.
+    pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
+        self.0.spend(&address.into())
+    }
+}
+
+/// How often somebody in one network may use the name of a client of ours without proving to be it: each time is recorded.
+pub struct RefusalLimit(Budget<Network>);
+
+impl RefusalLimit {
+    /// Nobody has failed yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self(Budget::new(120, Duration::from_secs(1), clock))
+    }
+
+    /// Pays for one failure.
     pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
         self.0.spend(&address.into())
     }

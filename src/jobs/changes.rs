@@ -66,8 +66,8 @@ impl Due {
                 Err(error) => tracing::warn!(error, topic, "a change could not be read yet"),
             }
         }
-        // Keys that cannot be read make tokens unknown, never good: memory can be trusted all the same.
-        let decisive = [revocation::CHANGED, identity::CHANGED, client::CHANGED];
+        // A key may have been withdrawn because somebody else has it: what it signed is good no more.
+        let decisive = [revocation::CHANGED, identity::CHANGED, client::CHANGED, signing_key::CHANGED];
         if decisive.iter().all(|topic| !self.topics.contains(topic))
             && let Some(connection) = self.connection.take()
         {

@@ -42,16 +42,16 @@ impl Budget {
         }
     }
 
-    /// Pays for a request to a host, before its name is even looked up. The host pays first, so that a flood for one host
-    /// leaves the others their share.
+    /// Pays for a request to a host, before its name is even looked up.
     pub(super) fn pay_host(&self, host: &str) -> Result<(), NetError> {
-        self.pay(Target::Name(host.to_owned()))?;
-        self.everyone.check().map_err(refused)
+        self.pay(Target::Name(host.to_owned()))
     }
 
-    /// Pays for a connection to an address, as a victim can have any number of names.
+    /// Pays for a connection to an address, as a victim can have any number of names, and out of what all share. The target
+    /// pays first, so that a flood for one, under whatever names, leaves the others their part.
     pub(super) fn pay_address(&self, address: IpAddr) -> Result<(), NetError> {
-        self.pay(Target::Address(network_of(address)))
+        self.pay(Target::Address(network_of(address)))?;
+        self.everyone.check().map_err(refused)
     }
 
     /// Waits for one of the places.

@@ -11,7 +11,7 @@ use super::possession::presented_key;
 use super::request_object;
 use crate::app::App;
 use crate::db::Connection;
-use crate::grants::client::Profile;
+use crate::grants::client::{ClientOrigin, Profile};
 use crate::grants::push::{self, BEGIN_WITHIN};
 use crate::http::client_address::ClientAddress;
 use crate::http::limit::PushLimit;
@@ -33,7 +33,8 @@ pub async fn post(
     form: ClientRequest,
 ) -> Result<HttpResponse, Error> {
     let ClientRequest { client, params, .. } = form;
-    if client.is_public() {
+    // Whoever registered by themselves is a stranger, with a secret or without.
+    if client.origin != ClientOrigin::Administrator {
         limit.spend(ClientAddress::of(&request).0).map_err(Error::TooMany)?;
     }
     if params.get("request_uri").is_some() {

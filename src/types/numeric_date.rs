@@ -12,10 +12,15 @@ impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = serde_json::Number::deserialize(deserializer)?;
         let seconds = number.as_i64().or_else(|| whole_seconds(number.as_f64()?));
-        let time = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let time = seconds
+            .filter(|seconds| PLAUSIBLE.contains(seconds))
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         time.map(Self).ok_or_else(|| serde::de::Error::custom("a number that is no time"))
     }
 }
+
+/// The years 0 to 9999: a margin for clocks can be added to any of them.
+const PLAUSIBLE: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 fn whole_seconds(number: f64) -> Option<i64> {
     const BEYOND: f64 = 1e15;
@@ -44,6 +49,9 @@ mod tests {
             "-1e300",
             "1e999",
             "\"1\"",
+            "8210266876799",
+            "253402300800",
+            "-62167219201",
             "null",
             "[]",
             "true",

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::crypto::statement::Header;
 use crate::db;
 use crate::errands::client_keys::{self, ClientKeys};
-use crate::grants::client::Client;
+use crate::grants::client::{Client, Profile};
 use crate::grants::client_assertion;
 use crate::http::urls;
 
@@ -23,8 +23,11 @@ pub(super) async fn flaw(
     };
     // RFC 7523 §3, OpenID Connect Core §9: clients differ in which of these they say.
     let endpoint = format!("{}{path}", app.config.server.public_url.origin());
-    let audiences = [app.issuer(), &app.at(urls::TOKEN), &endpoint];
-    match client_assertion::judge(client, &keys, assertion, &audiences, app.clock.now()) {
+    let token = app.at(urls::TOKEN);
+    let all = [app.issuer(), &token, &endpoint];
+    // FAPI 2.0 Security Profile §5.3.2.1: the issuer, by that name alone.
+    let audiences = if client.options.profile == Profile::Fapi2 { &all[..1] } else { &all[..] };
+    match client_assertion::judge(client, &keys, assertion, audiences, app.clock.now()) {
         Ok(statement) => {
             let use_up = async |conn: &mut db::Connection| client_assertion::use_up(conn, client, &statement).await;
             let is_new = app.db.write_once(use_up).await?;

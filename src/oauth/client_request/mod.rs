@@ -18,7 +18,9 @@ use crate::db;
 use crate::grants::client::{self, Client};
 use crate::grants::client_assertion;
 use crate::grants::client_metadata::AuthMethod;
+use crate::http::client_address::ClientAddress;
 use crate::http::flow;
+use crate::http::limit::RefusalLimit;
 use crate::http::origin::origin_of;
 use crate::http::params::{Flaw, Params};
 use presented::{Presented, Proof};
@@ -45,6 +47,7 @@ impl FromRequest for ClientRequest {
         let is_form = is_form(request);
         let (path, origin) = (request.path().to_owned(), origin_of(request));
         let told = request.clone();
+        let limit = request.app_data::<Data<RefusalLimit>>().cloned();
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
             let app = app.ok_or_else(|| Error::Internal("a handler runs without its App".to_owned()))?;
@@ -62,7 +65,10 @@ impl FromRequest for ClientRequest {
             }
             let header = header?;
             let presented = Presented::read(header.as_ref(), &params)?;
-            let client = authenticate(&app, &presented, &path, &origin).await?;
+            let limit = limit.ok_or_else(|| Error::Internal("a handler runs without its limits".to_owned()))?;
+            // Only failures cost: whoever shares a network with a guesser goes on undisturbed.
+            let fail = || limit.spend(ClientAddress::of(&told).0).map_err(Error::TooMany);
+            let client = authenticate(&app, &presented, &path, &origin, fail).await?;
             flow::client(&told, &client.id);
             let method = presented.proof.method();
             Ok(Self { client, params, method, proof_key: None })
@@ -83,7 +89,13 @@ pub(super) fn is_form(request: &HttpRequest) -> bool {
 }
 
 /// The client that was named, once its proof is found good. Only clients that we know: none is fetched for a stranger.
-async fn authenticate(app: &App, presented: &Presented<'_>, path: &str, origin: &Origin) -> Result<Client, Error> {
+async fn authenticate(
+    app: &App,
+    presented: &Presented<'_>,
+    path: &str,
+    origin: &Origin,
+    fail: impl FnOnce() -> Result<(), Error>,
+) -> Result<Client, Error> {
     let basic = presented.proof.method() == AuthMethod::SecretBasic;
     let found = {
         let mut conn = app.db.read().await?;
@@ -94,6 +106,7 @@ async fn authenticate(app: &App, presented: &Presented<'_>, path: &str, origin: 
     match flaw(app, &client, &presented.proof, path).await? {
         None => Ok(client),
         Some(why) => {
+            fail()?;
             let now = app.clock.now();
             app.db.write_once(async |conn| client_assertion::refused(conn, &client, why, origin, now).await).await?;
             Err(Error::InvalidClient { why, basic })

@@ -12,8 +12,8 @@ pub(super) async fn poll(app: &App, form: &ClientRequest, origin: &Origin) -> Re
     let code = form.params.get("device_code").ok_or(Error::InvalidRequest("The device_code is missing"))?;
     let code = PlainToken::parse(TokenKind::DeviceCode, code);
     let code = code.ok_or(Error::InvalidGrant("The device code is unknown, or another client's"))?;
-    let terms = app.terms(origin);
-    let polled = app.db.write(async |conn| device::poll(conn, &terms, &form.client, &code).await).await?;
+    let (terms, key) = (app.terms(origin), form.proof_key.as_deref());
+    let polled = app.db.write(async |conn| device::poll(conn, &terms, &form.client, &code, key).await).await?;
     match polled {
         Polled::Bought { grant, person, refresh } => {
             let scope = grant.scope.clone();

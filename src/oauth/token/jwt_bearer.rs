@@ -154,6 +154,11 @@ async fn workload(
             let groups = scope.has(known_scopes::GROUPS).then(|| account.groups.clone());
             let (subject, audience) = (SubjectId::Service(account.id), Audience::One(resource.clone()));
             let recipient = Recipient { client: &client, proof_key: request.proof_key() };
+            if client.options.dpop_bound_access_tokens && recipient.proof_key.is_none() {
+                return Err(Error::InvalidRequest(
+                    "This client gets tokens with DPoP alone; the DPoP header is missing",
+                ));
+            }
             AccessToken { recipient, subject, audience, scope, groups, grant: None, actor: None }.sign(app)
         }
         Admitted::Refused(why) => Err(Error::InvalidGrant(why)),

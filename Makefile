@@ -24,7 +24,7 @@ test-rust: ## Rust tests, over HTTP against a real PostgreSQL
 fuzz: ## Feed every parser that faces the network with bent samples, 200,000 of each
 	PORTCULLIS_FUZZ_CASES=200000 cargo test --release --test it -- fuzz --nocapture
 
-test-clients: ## Real MCP clients and the conformance suite against the program
+test-clients: ## Real MCP clients, OAuth libraries and MCP's conformance suite against the program
 	@scripts/install.sh clients
 	cargo build
 	npm --prefix tests run test:clients

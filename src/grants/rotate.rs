@@ -3,6 +3,7 @@
 //! The successor is derived from the presented token, not drawn. Agents that share one refresh token and refresh at the same
 //! moment therefore all get the same successor, from any node, and none of them is thrown out. That holds for a bounded
 //! grace after the first use; after it, a second use means that somebody has a copy, and ends the family.
+//! Under the FAPI 2.0 profile a token is its own successor, for whoever also holds its keys.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;

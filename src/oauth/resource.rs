@@ -8,7 +8,7 @@ use crate::http::urls;
 
 /// The registered form of a resource that a client names; `None` when it is none of ours, or not for this client.
 ///
-/// Clients differ in trailing slash and in the case of scheme and host, and mean the same (mcp.md B11): one form is kept,
+/// Clients differ in trailing slash and in the case of scheme and host, and mean the same: one form is kept,
 /// and it is the audience of the token. Everything else is compared byte for byte: `/mcp-other` is not `/mcp`.
 ///
 /// The management API, and the audience that opens everything, are for clients that an administrator added (`decisions` 8),

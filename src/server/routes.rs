@@ -59,7 +59,7 @@ fn oauth(config: &mut ServiceConfig) {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
-    // A workspace that does not exist is 404 (`decisions` 26).
+    // A workspace that does not exist is 404 (`decisions` 50).
     let there = format!("{{workspace:{DEFAULT_WORKSPACE}}}");
     let aliases = [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT].map(|path| path.replace("{workspace}", &there));
     for path in

@@ -15,6 +15,7 @@
 //! | time | it reads the system's clock | the verbs judge expiry by ours; grants handed in are far from expiring |
 //! | scope hierarchy | it compares sets | scopes are handed in with all they imply |
 //! | single use, replay, rotation, grace | left to primitives | `grants::{redeem, rotate}`, by single SQL statements |
+//! | device codes, exchange, assertions (RFC 8628, 8693, 7523) | it has no such grants | `grants::{device, exchange, workload, id_jag}` |
 //! | error descriptions | it names members wrongly and has few codes | `oauth::error` |
 
 mod authorization;

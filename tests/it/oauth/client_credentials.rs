@@ -78,7 +78,7 @@ async fn the_curl_line_below_a_realm_works() {
     app.call_tool(&tokens.access, "disconnect_me", json!({})).await.assert(403);
     for unknown in ["/realms/other/protocol/openid-connect/token", "/other/oauth2/v2.0/token"] {
         let answer = curl(&app, unknown, None, &body).await.assert(404);
-        assert_eq!(answer.json()["error"], "not_found", "decisions 26");
+        assert_eq!(answer.json()["error"], "not_found", "decisions 50");
     }
 }
 

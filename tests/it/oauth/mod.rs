@@ -1,6 +1,6 @@
 //! The authorization server over HTTP: what honest clients do, and what attackers try. Attacks are named by their ids in the
 //! threat list: A discovery, B redirect URI, C code, D client authentication, E refresh, F registration, G metadata
-//! documents, H resource and scope, I tokens, J consent, N the guarded endpoint.
+//! documents, H resource and scope, I tokens, J consent, K assertions of others, N the guarded endpoint, S devices.
 
 mod back_channel_logout;
 mod client_assertion;

@@ -25,12 +25,8 @@ impl Bank {
     async fn open() -> Self {
         let (app, keys) = (TestApp::start().await, Signer::new());
         let options = ClientOptions { jwks: Some(keys.jwks()), profile: Profile::Fapi2, ..ClientOptions::default() };
-        let strict = |client: NewClient| NewClient {
-            secret: None,
-            auth_method: AuthMethod::PrivateKeyJwt,
-            options,
-            ..client
-        };
+        let strict =
+            |client: NewClient| NewClient { secret: None, auth_method: AuthMethod::PrivateKeyJwt, options, ..client };
         let client = app.administrators_client("bank", &[CODE, REFRESH], strict).await;
         let ada = app.person("ada").await;
         Self { app, ada, client, keys }
@@ -61,7 +57,8 @@ impl Bank {
     async fn code(&self) -> (String, String) {
         let ask = self.client.ask();
         let query = url::Url::parse("http://x").unwrap().join(&ask.url()).unwrap();
-        let form: Vec<(String, String)> = query.query_pairs().into_owned().filter(|(name, _)| name != "client_id").collect();
+        let form: Vec<(String, String)> =
+            query.query_pairs().into_owned().filter(|(name, _)| name != "client_id").collect();
         let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let pushed = self.post(urls::PAR, &form, None).await.assert(201).json();
         let url = self.client.bring(pushed["request_uri"].as_str().unwrap()).url();

@@ -1,13 +1,13 @@
 //! `portcullis client-*`: the OAuth clients that an administrator vouches for, and what is done about any client.
 
 use std::convert::Infallible;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::installation::{self, Role};
+use super::key_file;
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
@@ -97,7 +97,7 @@ fn auth_method(name: &str) -> Result<AuthMethod, String> {
 impl Add {
     /// Registers it.
     pub fn run(self, config: Config) -> Result<Report, Failure> {
-        let jwks = self.jwks_file.as_deref().map(read_keys).transpose()?;
+        let jwks = self.jwks_file.as_deref().map(key_file::read).transpose()?;
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
             let plan = self.plan(jwks);
@@ -146,13 +146,6 @@ impl Add {
             (said, _) => Words(said.to_vec()),
         }
     }
-}
-
-fn read_keys(path: &Path) -> Result<Value, Failure> {
-    let refused =
-        |why: &dyn std::fmt::Display| Failure::usage(format!("--jwks-file {} cannot be used: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
-    serde_json::from_str(&text).map_err(|error| refused(&error))
 }
 
 fn report(plan: &add_client::Plan, id: &str, secret: Option<String>) -> Report {

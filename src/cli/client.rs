@@ -1,13 +1,13 @@
 //! `portcullis client-*`: the OAuth clients that an administrator vouches for, and what is done about any client.
 
 use std::convert::Infallible;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::installation::{self, Role};
+use super::key_file;
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
@@ -38,7 +38,7 @@ pub struct Add {
     auth_method: Option<AuthMethod>,
     /// A file with its public keys, as a JSON Web Key Set
     #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
-    jwks: Option<PathBuf>,
+    jwks_file: Option<PathBuf>,
     /// The URL of its public keys
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
@@ -61,8 +61,8 @@ pub struct Add {
     #[arg(long)]
     fapi2: bool,
     /// Seconds for which its access tokens are good, where that differs from everybody's
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i32).range(1..=86_400))]
-    access_token_lifetime: Option<i32>,
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i32).range(60..=86_400))]
+    token_lifetime: Option<i32>,
 }
 
 /// Which ones.
@@ -97,7 +97,7 @@ fn auth_method(name: &str) -> Result<AuthMethod, String> {
 impl Add {
     /// Registers it.
     pub fn run(self, config: Config) -> Result<Report, Failure> {
-        let jwks = self.jwks.as_deref().map(read_keys).transpose()?;
+        let jwks = self.jwks_file.as_deref().map(key_file::read).transpose()?;
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
             let plan = self.plan(jwks);
@@ -133,7 +133,7 @@ impl Add {
                 dpop_bound_access_tokens: self.dpop,
                 require_pushed_authorization_requests: self.par,
                 profile: if self.fapi2 { Profile::Fapi2 } else { Profile::Standard },
-                access_token_lifetime: self.access_token_lifetime,
+                access_token_lifetime: self.token_lifetime,
                 ..ClientOptions::default()
             },
         }
@@ -146,13 +146,6 @@ impl Add {
             (said, _) => Words(said.to_vec()),
         }
     }
-}
-
-fn read_keys(path: &Path) -> Result<Value, Failure> {
-    let refused =
-        |why: &dyn std::fmt::Display| Failure::usage(format!("--jwks {} cannot be used: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
-    serde_json::from_str(&text).map_err(|error| refused(&error))
 }
 
 fn report(plan: &add_client::Plan, id: &str, secret: Option<String>) -> Report {

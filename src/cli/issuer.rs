@@ -1,6 +1,5 @@
 //! `portcullis issuer-*`: whose signed statements buy tokens here.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::installation::{self, Installation, Role};
+use super::key_file;
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
@@ -109,13 +109,11 @@ impl Add {
 
     fn jwks(&self) -> Result<Option<Value>, Failure> {
         let Some(path) = &self.jwks_file else { return Ok(None) };
-        let unusable = |why: String| Failure::usage(format!("--jwks-file {} cannot be used: {why}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-        let json: Value = serde_json::from_str(&text).map_err(|_| unusable("it is not JSON".to_owned()))?;
+        let json = key_file::read(path)?;
         match KeySet::parse(&json) {
-            Ok(keys) if keys.is_empty() => Err(unusable("it has no key that verifies signatures".to_owned())),
+            Ok(keys) if keys.is_empty() => Err(key_file::unusable(path, "it has no key that verifies signatures")),
             Ok(_) => Ok(Some(json)),
-            Err(error) => Err(unusable(error.to_string())),
+            Err(error) => Err(key_file::unusable(path, error)),
         }
     }
 

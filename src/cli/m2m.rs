@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::installation::{self, Installation, Role};
+use super::key_file;
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
@@ -126,9 +127,7 @@ impl CreateM2m {
                 SecretMethod::ClientSecretBasic => NewProof::SecretBasic,
             });
         };
-        let wrong = |why: String| Failure::usage(format!("--jwks-file {} cannot be used: {why}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        serde_json::from_str(&text).map(NewProof::Keys).map_err(|error| wrong(error.to_string()))
+        key_file::read(path).map(NewProof::Keys)
     }
 }
 

@@ -15,6 +15,7 @@ mod group;
 mod installation;
 mod issuer;
 mod key;
+mod key_file;
 mod m2m;
 mod migrate;
 mod outcome;

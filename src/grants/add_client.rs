@@ -3,7 +3,6 @@
 use diesel::QueryResult;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use url::Url;
 use uuid::Uuid;
 
 use super::Terms;
@@ -200,7 +199,7 @@ impl Plan {
 
     fn judge_urls(&self) -> Result<(), Flaw> {
         let ours = [&self.options.jwks_uri, &self.options.backchannel_logout_uri].into_iter().flatten();
-        let bad = ours.into_iter().find(|url| !is_reachable(url));
+        let bad = ours.into_iter().find(|url| !client::is_reachable(url));
         // A browser is sent there, as it is to a redirect URI.
         let theirs = &self.options.post_logout_redirect_uris.0;
         let bad = bad.or_else(|| theirs.iter().find(|uri| uri.parse::<RedirectUri>().is_err()));
@@ -219,13 +218,6 @@ impl Plan {
         let canonical: Value = json!(["administrator", self.name, uris, self.grant_types.0, self.auth_method.name()]);
         Sha256::digest(canonical.to_string().as_bytes()).into()
     }
-}
-
-/// A URL to which we go by ourselves; where it leads is judged again when we do.
-fn is_reachable(text: &str) -> bool {
-    let is_plain = |url: Url| url.scheme() == "https" && url.fragment().is_none() && url.username().is_empty();
-    let is_loopback = |uri: RedirectUri| uri.target() == RedirectTarget::Loopback;
-    Url::parse(text).is_ok_and(is_plain) || text.parse::<RedirectUri>().is_ok_and(is_loopback)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::db::Connection;
 use crate::db::changes::announce;
 use crate::schema::{clients as table, grants, pending_requests};
 use crate::types::{RedirectUri, Scope, ServiceAccountId, Words};
-pub use options::{ClientOptions, Profile, Uris};
+pub use options::{ClientOptions, Profile, Uris, is_reachable};
 
 /// What is announced when a client is cut off, or may have less than before.
 pub const CHANGED: &str = "clients";

@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient};
@@ -179,9 +178,8 @@ fn judge(wanted: &NewAccount) -> Result<(AccountName, ClientOptions), Refusal> {
             options.jwks = Some(jwks.clone());
         }
         NewProof::KeysAt(url) => {
-            let is_web = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-            if !is_web {
-                return Err(Refusal::Keys(format!("{url:?} is no http or https URL")));
+            if !client::is_reachable(url) {
+                return Err(Refusal::Keys(format!("{url:?} is not an https URL without a fragment")));
             }
             options.jwks_uri = Some(url.clone());
         }
@@ -228,7 +226,9 @@ mod tests {
             proof: NewProof::SecretPost,
             access_token_lifetime: None,
         };
+        let keys_at = |url: &str| NewProof::KeysAt(url.to_owned());
         assert!(judge(&account).is_ok());
+        assert!(judge(&NewAccount { proof: keys_at("https://a.example/k"), ..account.clone() }).is_ok());
         let scope = |text: &str| text.parse::<Scope>().unwrap();
         for (wanted, words) in [
             (NewAccount { name: "https://a.example/c".to_owned(), ..account.clone() }, "\"https://a.example/c\""),
@@ -236,7 +236,8 @@ mod tests {
             (NewAccount { scope: scope("mcp:everything"), ..account.clone() }, "\"mcp:everything\""),
             (NewAccount { scope: scope(""), ..account.clone() }, "without any scope"),
             (NewAccount { proof: NewProof::Keys(json!({ "keys": [] })), ..account.clone() }, "none that verifies"),
-            (NewAccount { proof: NewProof::KeysAt("ftp://a".to_owned()), ..account.clone() }, "\"ftp://a\""),
+            (NewAccount { proof: keys_at("http://a.example/k"), ..account.clone() }, "\"http://a.example/k\""),
+            (NewAccount { proof: keys_at("https://a.example/#k"), ..account.clone() }, "\"https://a.example/#k\""),
             (NewAccount { access_token_lifetime: Some(TimeDelta::seconds(59)), ..account }, "60 to 86400"),
         ] {
             let refusal = judge(&wanted).expect_err("refused").to_string();

@@ -1,6 +1,7 @@
-//! What pages say: scopes, clients, times and waits in plain words.
+//! What pages say: scopes, clients, times and waits in plain words. And what people answer.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
 
 use crate::grants::client::{Client, ClientOrigin};
 use crate::grants::known_clients;
@@ -94,6 +95,16 @@ impl Identity {
             Self::Published(_) | Self::SelfDeclared => "unverified",
         }
     }
+}
+
+/// What a person answers to a program that asks: which button was pressed.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// It may.
+    Allow,
+    /// It may not.
+    Deny,
 }
 
 /// A point in time, relative for reading and exact for knowing.

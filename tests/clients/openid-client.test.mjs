@@ -258,7 +258,7 @@ describe('openid-client', () => {
 
   it('meets the FAPI 2.0 profile: a pushed request, private_key_jwt and DPoP', async () => {
     const key = await clientKey(server, 'PS256');
-    const added = await addClient(server, 'Ledger', '--redirect-uri', REDIRECT_URI, '--jwks', key.file, '--fapi2');
+    const added = await addClient(server, 'Ledger', '--redirect-uri', REDIRECT_URI, '--jwks-file', key.file, '--fapi2');
     const config = await known(server, added.client_id, client.PrivateKeyJwt(key.forLibrary));
     const DPoP = await dpop(config);
     const pushed = (config, parameters) => client.buildAuthorizationUrlWithPAR(config, parameters, { DPoP });

@@ -8,9 +8,10 @@ use diesel::prelude::*;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Text;
 use serde_json::Value;
+use url::Url;
 
 use crate::schema::clients as table;
-use crate::types::{Scope, ServiceAccountId};
+use crate::types::{RedirectTarget, RedirectUri, Scope, ServiceAccountId};
 
 /// What a client asks of us beyond a redirect, or an administrator asks of it. By default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -47,6 +48,13 @@ impl ClientOptions {
     pub fn access_token_lifetime(&self) -> Option<TimeDelta> {
         self.access_token_lifetime.map(|seconds| TimeDelta::seconds(seconds.into()))
     }
+}
+
+/// True for a URL to which we go by ourselves when an administrator says so; where it leads is judged again when we do.
+pub fn is_reachable(text: &str) -> bool {
+    let is_plain = |url: Url| url.scheme() == "https" && url.fragment().is_none() && url.username().is_empty();
+    let is_loopback = |uri: RedirectUri| uri.target() == RedirectTarget::Loopback;
+    Url::parse(text).is_ok_and(is_plain) || text.parse::<RedirectUri>().is_ok_and(is_loopback)
 }
 
 /// How strictly a client is held.

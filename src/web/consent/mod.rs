@@ -27,7 +27,7 @@ use crate::http::page::{ErrorPage, Foreign, Page, Site};
 use crate::http::return_to::ReturnTo;
 use crate::http::{PageError, PageForm, Refusal, SignedIn, flow, urls};
 use crate::types::{PendingRequestId, Scope, known_scopes as known};
-use crate::web::words::Identity;
+use crate::web::words::{Decision, Identity};
 
 /// What leads here.
 #[derive(Debug, Deserialize)]
@@ -42,14 +42,6 @@ pub struct ConsentForm {
     decision: Decision,
     #[serde(default)]
     scope: Scope,
-}
-
-/// Which button was pressed.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Decision {
-    Allow,
-    Deny,
 }
 
 impl Fields for ConsentForm {

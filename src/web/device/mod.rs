@@ -25,7 +25,7 @@ use crate::http::return_to::ReturnTo;
 use crate::http::{ClientAddress, PageError, PageForm, Refusal, SignedIn, urls};
 use crate::types::Scope;
 use crate::web::consent::{boxes, lasts};
-use crate::web::words::{Identity, Moment};
+use crate::web::words::{Decision, Identity, Moment};
 
 /// What leads here: a device may put its code into the address (RFC 8628 §3.3.1).
 #[derive(Debug, Default, Deserialize)]
@@ -40,14 +40,6 @@ pub struct DeviceForm {
     decision: Option<Decision>,
     #[serde(default)]
     scope: Scope,
-}
-
-/// Which button was pressed.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Decision {
-    Allow,
-    Deny,
 }
 
 impl Fields for DeviceForm {

@@ -55,7 +55,8 @@ fn a_client_with_a_key_has_no_secret_and_may_be_held_to_fapi() {
     let (dir, database) = (tempfile::tempdir().unwrap(), create_database());
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
     std::fs::write(dir.path().join("keys.json"), json!({ "keys": [key] }).to_string()).unwrap();
-    let add = ["client-add", "--name", "Ledger", "--redirect-uri", "https://ledger.example/cb", "--jwks", "keys.json"];
+    let add =
+        ["client-add", "--name", "Ledger", "--redirect-uri", "https://ledger.example/cb", "--jwks-file", "keys.json"];
     let added = facts(&run(dir.path(), &database, &[&add[..], &["--fapi2", "--json"]].concat()));
     assert_eq!(added["token_endpoint_auth_method"], "private_key_jwt");
     assert!(added.get("client_secret").is_none(), "{added}");
@@ -72,16 +73,18 @@ fn a_client_that_cannot_be_is_refused_in_a_sentence_and_nothing_is_kept() {
         (&["--grant", "authorization_code"][..], "needs a redirect URI"),
         (&["--grant", "refresh_token"], "needs a grant of a person"),
         (&[&web[..], &["--scope", "root"]].concat(), "\"root\" is not a scope"),
-        (&[&web[..], &["--jwks", "secret.json"]].concat(), "a key that nobody else may have"),
-        (&[&web[..], &["--jwks", "nowhere.json"]].concat(), "nowhere.json cannot be used"),
+        (&[&web[..], &["--jwks-file", "secret.json"]].concat(), "a key that nobody else may have"),
+        (&[&web[..], &["--jwks-file", "nowhere.json"]].concat(), "nowhere.json cannot be used"),
         (&[&web[..], &["--fapi2"]].concat(), "needs private_key_jwt"),
         (&["--grant", "client_credentials"], "user-create-m2m"),
     ] {
         let output = run(dir.path(), &database, &[&["client-add", "--name", "App"], arguments].concat());
         assert_refused(&output, 2, words);
     }
-    let bad = run(dir.path(), &database, &["client-add", "--name", "App", "--redirect-uri", "javascript:alert(1)"]);
-    assert_eq!(bad.status.code(), Some(2));
+    for bad in [["--redirect-uri", "javascript:alert(1)"], ["--token-lifetime", "59"], ["--token-lifetime", "86401"]] {
+        let output = run(dir.path(), &database, &[&["client-add", "--name", "App"], &bad[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{bad:?}");
+    }
     assert_eq!(facts(&run(dir.path(), &database, &["client-list", "--json"]))["items"], json!([]));
 }
 

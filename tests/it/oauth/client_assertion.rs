@@ -9,7 +9,7 @@ use josekit::jwk::alg::ed::EdCurve;
 use josekit::jwk::{Jwk, KeyPair};
 use josekit::jws::{self, ES256, EdDSA, HS256, JwsHeader, JwsSigner, PS256, RS256};
 use portcullis::config::Config;
-use portcullis::grants::client::Profile;
+use portcullis::grants::client::{self, ClientOptions, Profile};
 use portcullis::grants::m2m_account::{NewAccount, NewProof};
 use portcullis::http::urls;
 use serde_json::{Map, Value, json};
@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::support::app::Node;
 use crate::support::documents::{Documents, canary};
 use crate::support::m2m::account;
+use crate::support::signer::set_options;
 use crate::support::{Answer, Client, TestApp};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -304,19 +305,12 @@ async fn each_algorithm_that_is_advertised_is_taken_and_a_strict_client_is_held_
         app.program(NewAccount { proof: NewProof::Keys(pair.set()), ..account(&name) }).await;
         let header = json!({ "alg": alg, "kid": "one" });
         present(&app, &signed(&**signer, &header, &claims(&app, &name, "1"))).await.tokens();
-        strict(&app, &name).await;
+        let known = app.write(async |conn| client::find(conn, &name).await).await.unwrap();
+        set_options(&app, &name, ClientOptions { profile: Profile::Fapi2, ..known.options }).await;
         let answer = present(&app, &signed(&**signer, &header, &claims(&app, &name, "2"))).await;
         // Who is believed is asked for a DPoP proof next.
         assert_eq!(answer.status == 400, *alg != "RS256", "FAPI 2.0 Security Profile §5.4.1: {alg}");
     }
-}
-
-async fn strict(node: &Node, client: &str) {
-    use diesel::prelude::*;
-    use diesel_async::RunQueryDsl;
-    use portcullis::schema::clients as table;
-    let change = diesel::update(table::table.find(client)).set(table::profile.eq(Profile::Fapi2));
-    node.write(async |conn| change.execute(conn).await).await;
 }
 
 fn allow_loopback(config: &mut Config) {

@@ -13,16 +13,6 @@ use crate::support::TestApp;
 use crate::support::app::Node;
 use crate::support::client::jwt;
 
-/// Waits until the token is dead there, and fails after two seconds (`decisions` 3).
-async fn dies(node: &Node, token: &str) {
-    let since = Instant::now();
-    while node.call_mcp(token).await.status == 200 {
-        assert!(since.elapsed() < Duration::from_secs(2), "it still works");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    node.call_mcp(token).await.assert(401);
-}
-
 #[tokio::test]
 async fn a_cut_holds_at_once_here_and_within_two_seconds_everywhere() {
     let app = TestApp::start().await;
@@ -36,11 +26,11 @@ async fn a_cut_holds_at_once_here_and_within_two_seconds_everywhere() {
     }
     client.revoke(&one.access).await.assert(200);
     app.call_mcp(&one.access).await.assert(401);
-    dies(&second, &one.access).await;
+    second.sees_the_end_of(&one.access).await;
     second.call_mcp(&two.access).await.assert(200);
     ada.at(&second).revoke_app().await;
     second.call_mcp(&two.access).await.assert(401);
-    dies(&app, &two.access).await;
+    app.sees_the_end_of(&two.access).await;
 }
 
 #[tokio::test]
@@ -52,8 +42,8 @@ async fn somebody_disabled_is_out_everywhere_within_two_seconds() {
     app.call_mcp(&tokens.access).await.assert(200);
     second.call_mcp(&tokens.access).await.assert(200);
     app.disable(&ada).await;
-    dies(&app, &tokens.access).await;
-    dies(&second, &tokens.access).await;
+    app.sees_the_end_of(&tokens.access).await;
+    second.sees_the_end_of(&tokens.access).await;
     assert!(ada.visit(urls::APPS).await.offers("Sign in"), "the session has ended as well");
 }
 

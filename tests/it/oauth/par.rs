@@ -5,19 +5,12 @@ use futures_util::future::join_all;
 use portcullis::grants::client::{ClientOptions, Profile};
 use portcullis::http::urls;
 use reqwest::Method;
-use serde_json::json;
 
 use crate::support::client::{CALLBACK, Client, Won};
 use crate::support::signer::set_options;
 use crate::support::{Answer, TestApp};
 
 const THUMBPRINT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
-
-async fn confidential(app: &TestApp) -> Client {
-    let web =
-        json!({ "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "client_secret_basic" });
-    Client::register(app, web).await
-}
 
 fn parameter(url: &str, name: &str) -> String {
     let url = url::Url::parse("http://x").unwrap().join(url).unwrap();
@@ -29,7 +22,7 @@ fn parameter(url: &str, name: &str) -> String {
 async fn what_was_pushed_ends_in_tokens_and_nothing_else_in_the_url_counts() {
     let app = TestApp::start().await;
     let ada = app.person("ada").await;
-    for client in [app.client().await, confidential(&app).await] {
+    for client in [app.client().await, app.confidential_client().await] {
         let ask = client.ask();
         let answer = client.push(&ask).await.assert(201);
         assert!(answer.header("cache-control").contains("no-store"));
@@ -108,7 +101,7 @@ async fn an_answer_from_memory_uses_it_up() {
 async fn another_clients_request_is_refused_and_stays_good_for_its_own() {
     let app = TestApp::start().await;
     let ada = app.person("ada").await;
-    let (client, other) = (app.client().await, confidential(&app).await);
+    let (client, other) = (app.client().await, app.confidential_client().await);
     let url = client.pushed(&client.ask()).await;
     let stolen = other.bring(&parameter(&url, "request_uri")).url();
     ada.sign_in().await;
@@ -207,7 +200,7 @@ async fn another_person_can_take_over_the_consent_page() {
 #[tokio::test]
 async fn b1_b2_b3_a_redirect_uri_that_was_not_registered_cannot_be_pushed() {
     let app = TestApp::start().await;
-    let (web, native) = (confidential(&app).await, app.client().await);
+    let (web, native) = (app.confidential_client().await, app.client().await);
     for uri in [
         "https://app.example/cb/",
         "https://app.example/CB",
@@ -240,7 +233,7 @@ async fn b1_b2_b3_a_redirect_uri_that_was_not_registered_cannot_be_pushed() {
 #[tokio::test]
 async fn b7_b9_what_a_browser_could_not_bring_cannot_be_pushed() {
     let app = TestApp::start().await;
-    let client = confidential(&app).await;
+    let client = app.confidential_client().await;
     for (name, _) in client.ask().parameters.iter().filter(|(name, _)| name != "client_id") {
         client.push(&client.ask().and(name, "x")).await.assert_refused(400, "invalid_request");
     }
@@ -270,7 +263,7 @@ async fn b7_b9_what_a_browser_could_not_bring_cannot_be_pushed() {
 #[tokio::test]
 async fn d4_nobody_pushes_in_the_name_of_a_client_with_a_secret() {
     let app = TestApp::start().await;
-    let (client, other) = (confidential(&app).await, confidential(&app).await);
+    let (client, other) = (app.confidential_client().await, app.confidential_client().await);
     let changed = |change: fn(&mut Client, &Client)| {
         let mut imposter = client.clone();
         change(&mut imposter, &other);
@@ -289,7 +282,7 @@ async fn d4_nobody_pushes_in_the_name_of_a_client_with_a_secret() {
 #[tokio::test]
 async fn too_much_is_not_taken() {
     let app = TestApp::start().await;
-    let client = confidential(&app).await;
+    let client = app.confidential_client().await;
     let answer = client.push(&client.ask().and("state2", &"x".repeat(70 * 1024))).await;
     answer.assert_refused(413, "payload_too_large");
     app.get(urls::PAR).await.assert(405);
@@ -301,7 +294,7 @@ async fn too_much_is_not_taken() {
 #[tokio::test]
 async fn a_flood_from_one_network_is_slowed_and_proven_clients_are_not() {
     let app = TestApp::start().await;
-    let (public, proven) = (app.client().await, confidential(&app).await);
+    let (public, proven) = (app.client().await, app.confidential_client().await);
     let ask = public.ask();
     let mut last: Option<Answer> = None;
     for _ in 0..200 {
@@ -329,7 +322,7 @@ async fn a_client_that_must_push_cannot_do_without() {
         ClientOptions { require_pushed_authorization_requests: true, ..ClientOptions::default() },
         ClientOptions { profile: Profile::Fapi2, ..ClientOptions::default() },
     ] {
-        let client = confidential(&app).await;
+        let client = app.confidential_client().await;
         set_options(&app, &client.id, options.clone()).await;
         let answer = app.get(&client.ask().url()).await;
         answer.assert_error_at(&client.redirect_uri, "invalid_request", app.issuer());
@@ -347,7 +340,7 @@ async fn a_client_that_must_push_cannot_do_without() {
 async fn a_code_of_the_strict_profile_lives_a_minute_at_most() {
     let app = TestApp::configured(|config| config.lifetimes.code = TimeDelta::minutes(10)).await;
     let ada = app.person("ada").await;
-    let (strict, usual) = (confidential(&app).await, confidential(&app).await);
+    let (strict, usual) = (app.confidential_client().await, app.confidential_client().await);
     set_options(&app, &strict.id, ClientOptions { profile: Profile::Fapi2, ..ClientOptions::default() }).await;
     for (client, status) in [(strict, 400), (usual, 200)] {
         let ask = client.ask();

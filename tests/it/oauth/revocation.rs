@@ -1,7 +1,5 @@
 //! RFC 7009: what a revocation ends, where, and how soon. And what ends without one.
 
-use std::time::{Duration, Instant};
-
 use portcullis::audit::Origin;
 use portcullis::grants::{disable, sign::AccessTokenClaims};
 use portcullis::http::urls;
@@ -12,16 +10,6 @@ use uuid::Uuid;
 use crate::support::app::Node;
 use crate::support::client::jwt;
 use crate::support::{Client, Holder, TestApp};
-
-/// Waits until the token is dead there, and fails after two seconds (`decisions` 3).
-async fn dies(node: &Node, token: &str) {
-    let since = Instant::now();
-    while node.call_mcp(token).await.status == 200 {
-        assert!(since.elapsed() < Duration::from_secs(2), "it still works");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    node.call_mcp(token).await.assert(401);
-}
 
 /// The same token again under another name, and without a grant: as a program has it that acts for itself.
 async fn without_a_grant(node: &Node, token: &str) -> String {
@@ -115,7 +103,7 @@ async fn every_kind_of_cut_reaches_every_node_within_two_seconds() {
         client.revoke(revoked).await.assert(200);
         app.call_mcp(dead).await.assert(401);
         deaf.call_mcp(dead).await.assert(401);
-        dies(&second, dead).await;
+        second.sees_the_end_of(dead).await;
     }
 }
 
@@ -134,7 +122,7 @@ async fn f4_a_disabled_clients_codes_and_tokens_are_refused() {
     assert!(!disable_client(&app, &client).await, "once");
     app.call_mcp(&tokens.access).await.assert(401);
     deaf.call_mcp(&tokens.access).await.assert(401);
-    dies(&second, &tokens.access).await;
+    second.sees_the_end_of(&tokens.access).await;
     for client in [&client, &client.at(&second), &client.at(&deaf)] {
         client.refresh(&tokens.refresh).await.assert_refused(401, "invalid_client");
         client.redeem(&won).await.assert_refused(401, "invalid_client");
@@ -161,8 +149,8 @@ async fn e4_a_disabled_persons_codes_and_tokens_are_refused() {
         client.refresh(&tokens.refresh).await.assert_refused(400, "invalid_grant");
         client.redeem(&won).await.assert_refused(400, "invalid_grant");
     }
-    dies(&app, &tokens.access).await;
-    dies(&second, &tokens.access).await;
+    app.sees_the_end_of(&tokens.access).await;
+    second.sees_the_end_of(&tokens.access).await;
 }
 
 /// A token that is not there any more is answered like one that never was.

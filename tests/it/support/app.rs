@@ -244,6 +244,16 @@ impl Node {
         self.call_tool(token, "list_services", json!({})).await
     }
 
+    /// Waits until the token is dead here, and fails after two seconds (`decisions` 3).
+    pub async fn sees_the_end_of(&self, token: &str) {
+        let since = Instant::now();
+        while self.call_mcp(token).await.status == 200 {
+            assert!(since.elapsed() < Duration::from_secs(2), "it still works");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.call_mcp(token).await.assert(401);
+    }
+
     /// Calls a tool.
     pub async fn call_tool(&self, token: &str, tool: &str, arguments: Value) -> Answer {
         let request = self.mcp_request(tool, arguments).header(AUTHORIZATION, format!("Bearer {token}"));

@@ -7,7 +7,7 @@ use portcullis::types::known_scopes;
 
 use crate::support::administrator::{CODE, DEVICE, REFRESH};
 use crate::support::client::{Client, jwt};
-use crate::support::{Answer, Browser, TestApp};
+use crate::support::{Answer, Browser, Holder, TestApp};
 
 async fn cast() -> (TestApp, Browser, Client) {
     let app = TestApp::start().await;
@@ -42,6 +42,20 @@ async fn consider(person: &Browser, user_code: &str) -> Answer {
 async fn allow(person: &Browser, codes: &Codes) -> Answer {
     let page = consider(person, &codes.user).await.assert(200);
     person.submit(&page.form("Allow")).await.assert(200)
+}
+
+/// E3, RFC 9449 §5: whoever copies the refresh token of a device cannot bind it to another key first.
+#[tokio::test]
+async fn e3_the_refresh_token_of_a_device_is_bound_to_the_key_that_it_proved() {
+    let (app, ada, display) = cast().await;
+    let (holder, thief) = (Holder::new(), Holder::new());
+    let codes = ask(&display, &[]).await;
+    allow(&ada, &codes).await;
+    let tokens = holder.token(&display, &[("grant_type", DEVICE), ("device_code", &codes.device)]).await.tokens();
+    holder.call(&app, &tokens.access).await.assert(200);
+    display.refresh(&tokens.refresh).await.assert_refused(400, "invalid_grant");
+    thief.refresh(&display, &tokens.refresh).await.assert_refused(400, "invalid_grant");
+    holder.refresh(&display, &tokens.refresh).await.tokens();
 }
 
 #[tokio::test]

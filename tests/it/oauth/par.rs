@@ -292,9 +292,10 @@ async fn too_much_is_not_taken() {
 
 /// What strangers push is kept for a while, so there is only so much of it.
 #[tokio::test]
-async fn a_flood_from_one_network_is_slowed_and_proven_clients_are_not() {
+async fn a_flood_from_one_network_is_slowed_and_clients_that_somebody_vouches_for_are_not() {
     let app = TestApp::start().await;
-    let (public, proven) = (app.client().await, app.confidential_client().await);
+    let (public, vouched) = (app.client().await, app.vouched_client("vouched", "https://app.example/cb").await);
+    let stranger = app.confidential_client().await;
     let ask = public.ask();
     let mut last: Option<Answer> = None;
     for _ in 0..200 {
@@ -308,7 +309,8 @@ async fn a_flood_from_one_network_is_slowed_and_proven_clients_are_not() {
     let refused = last.expect("it ends");
     refused.assert_refused(429, "temporarily_unavailable");
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
-    proven.push(&proven.ask()).await.assert(201);
+    stranger.push(&stranger.ask()).await.assert_refused(429, "temporarily_unavailable");
+    vouched.push(&vouched.ask()).await.assert(201);
     app.clock().advance(TimeDelta::seconds(2));
     public.push(&ask).await.assert(201);
 }

@@ -1,6 +1,6 @@
 //! What every benchmark needs of its connections and numbers.
 
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -37,7 +37,9 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// What the numbers were measured on.
 pub fn machine() -> String {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // All of them, also where this process is held to one.
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cores = processors.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel.trim().split('.').take(2).collect::<Vec<_>>().join(".");
     format!("{cores} cores, {} {kernel}", env::consts::OS)

@@ -89,12 +89,14 @@ async fn presented(
     if claims.cnf.is_some_and(|bound| form.proof_key.as_ref() != Some(&bound.jkt)) {
         return Err(Error::InvalidRequest("The token is bound to a key; prove that you hold it"));
     }
-    let judged = judged(&principal, claims.act);
+    let Credential::AccessToken(credential) = &principal.credential else {
+        return Err(Error::InvalidRequest("Only access tokens can be exchanged"));
+    };
+    let judged = judged(&principal, credential, claims.act);
     Ok(Some((principal, judged)))
 }
 
-fn judged(principal: &Principal, act: Option<Actor>) -> Judged {
-    let Credential::AccessToken(credential) = &principal.credential;
+fn judged(principal: &Principal, credential: &AccessTokenCredential, act: Option<Actor>) -> Judged {
     Judged {
         subject: principal.subject.id(),
         client_id: credential.client_id.clone(),

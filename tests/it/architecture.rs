@@ -61,6 +61,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("diesel", &["audit", "crypto", "db", "grants", "identity", "schema", "types", "upstreams"]),
     ("diesel_async", &["audit", "db", "grants", "identity", "upstreams"]),
     ("diesel_migrations", &["db"]),
+    ("flate2", &["http"]),
     ("governor", &["http", "net"]),
     ("hkdf", &["crypto"]),
     ("hmac", &["crypto"]),

@@ -105,7 +105,30 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    config.configure(|config| workspaces(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
+}
+
+/// Workspaces, projects and folders, who is in them, and which servers.
+fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{mcp_servers, members, workspaces};
+    let at = |path: String| web::resource(path).wrap(allowed(public_url, server));
+    let server = at(format!("{}/{{id}}", urls::API_MCP_SERVERS)).route(web::patch().to(mcp_servers::patch));
+    config.service(server.default_service(web::to(api::only_patch)));
+    let list = at(urls::API_WORKSPACES.to_owned()).route(read(workspaces::list));
+    config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
+    let list = at(urls::API_PLACES.to_owned()).route(read(workspaces::list_places));
+    config.service(list.route(web::post().to(workspaces::create_place)).default_service(web::to(api::get_or_post)));
+    for path in [urls::API_WORKSPACES, urls::API_PLACES] {
+        let one = at(format!("{path}/{{id}}")).route(read(workspaces::get));
+        let one = one.route(web::patch().to(workspaces::patch)).route(web::delete().to(workspaces::delete));
+        config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    }
+    let list = at(format!("{}/{{id}}/members", urls::API_WORKSPACES)).route(read(members::list));
+    config.service(list.route(web::post().to(members::add)).default_service(web::to(api::get_or_post)));
+    let one = at(format!("{}/{{id}}/members/{{user}}", urls::API_WORKSPACES));
+    let one = one.route(web::patch().to(members::patch)).route(web::delete().to(members::delete));
+    config.service(one.default_service(web::to(api::patch_or_delete)));
 }
 
 fn pages(config: &mut ServiceConfig) {
@@ -128,10 +151,24 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .configure(workspace_pages)
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
+}
+
+/// Settings → Workspaces.
+fn workspace_pages(config: &mut ServiceConfig) {
+    use pages::settings::workspaces::{self, itself, members, new, places, servers};
+    config
+        .service(web::resource(urls::SWITCH_WORKSPACE).route(web::post().to(workspaces::switch)))
+        .service(web::resource(urls::WORKSPACES).route(read(workspaces::get)))
+        .service(web::resource(urls::NEW_WORKSPACE).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::WORKSPACE).route(read(members::get)).route(web::post().to(members::post)))
+        .service(web::resource(urls::WORKSPACE_PLACES).route(read(places::get)).route(web::post().to(places::post)))
+        .service(web::resource(urls::WORKSPACE_SERVERS).route(read(servers::get)).route(web::post().to(servers::post)))
+        .service(web::resource(urls::WORKSPACE_ITSELF).route(read(itself::get)).route(web::post().to(itself::post)));
 }
 
 /// What only those who work on the pages look at.

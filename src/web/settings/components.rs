@@ -44,6 +44,8 @@ pub struct ComponentsPage {
     pub scopes: Vec<Choice>,
     /// A grid of permissions.
     pub grid: Vec<GridRow>,
+    /// X
+    pub scoping: crate::web::scoping::ScopingView,
     /// A tree of places.
     pub tree: Vec<TreeNode>,
     /// Above a list.
@@ -100,6 +102,7 @@ impl ComponentsPage {
             scopes: scopes(),
             grid: grid(),
             tree: tree(),
+            scoping: crate::web::scoping::ScopingView::hostile_sample(),
             toolbar: toolbar(&site),
             rows: rows(now),
             pager: Pager {

@@ -44,8 +44,6 @@ pub struct ComponentsPage {
     pub scopes: Vec<Choice>,
     /// A grid of permissions.
     pub grid: Vec<GridRow>,
-    /// X
-    pub scoping: crate::web::scoping::ScopingView,
     /// A tree of places.
     pub tree: Vec<TreeNode>,
     /// Above a list.
@@ -102,7 +100,6 @@ impl ComponentsPage {
             scopes: scopes(),
             grid: grid(),
             tree: tree(),
-            scoping: crate::web::scoping::ScopingView::hostile_sample(),
             toolbar: toolbar(&site),
             rows: rows(now),
             pager: Pager {

@@ -227,3 +227,27 @@ async fn other_tokens_and_dead_ones_buy_nothing() {
     app.clock().advance(TimeDelta::hours(2));
     exchange(&agent, &expired, &[]).await.assert_refused(400, "invalid_request");
 }
+
+/// A client's narrowing stays with the client: what it may not reach, no other client reaches by its token.
+#[tokio::test]
+async fn a_token_of_a_narrowed_client_is_for_no_other_client() {
+    use portcullis::grants::client_ownership::ClientOwnership;
+    use portcullis::places::Reach;
+    let (app, ada, agent) = cast().await;
+    let (other, _) = delegate(&app, "other").await;
+    let tokens = agent.connect_for(&ada, "mcp:read mcp:write").await;
+    exchange(&other, &tokens.access, &[]).await.assert(200);
+    let workspace = app.place("acme").await;
+    let narrow = |reach: Reach, permissions: Option<&str>| ClientOwnership {
+        client_id: agent.id.clone(),
+        workspace_id: workspace,
+        registered_by: None,
+        reach: reach.stored(),
+        permissions: permissions.map(|permissions| permissions.parse().unwrap()),
+    };
+    for ownership in [narrow(Reach::of([workspace]), None), narrow(Reach::Everywhere, Some("tools:read"))] {
+        app.app().cut(async |conn| ownership.store(conn).await).await.unwrap();
+        exchange(&other, &tokens.access, &[]).await.assert_refused(400, "invalid_request");
+        exchange(&agent, &tokens.access, &[("scope", "mcp:read")]).await.assert(200);
+    }
+}

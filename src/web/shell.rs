@@ -50,6 +50,8 @@ pub enum Menu {
     Apps,
     /// Workspaces.
     Workspaces,
+    /// Set up a client.
+    Setup,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -101,13 +103,14 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
             Self::Workspaces => Section::Settings,
+            Self::Setup => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -117,6 +120,7 @@ impl Menu {
         match self {
             Self::Apps => site.apps(),
             Self::Workspaces => site.workspaces(),
+            Self::Setup => site.mcp_setup(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -126,6 +130,7 @@ impl Menu {
         match self {
             Self::Apps => "Connected apps",
             Self::Workspaces => "Workspaces",
+            Self::Setup => "Set up a client",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

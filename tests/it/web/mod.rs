@@ -3,4 +3,6 @@
 mod apps;
 mod consent;
 mod doctor;
+mod setup;
+mod snippets;
 mod workspaces;

@@ -55,10 +55,20 @@ pub const MCP: &str = "/mcp";
 pub const API: &str = "/api/v1";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
+/// One of them.
+pub const API_MCP_SERVER: &str = "/api/v1/mcp-servers/{id}";
 /// Workspaces.
 pub const API_WORKSPACES: &str = "/api/v1/workspaces";
+/// One of them.
+pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
+/// Who is in it.
+pub const API_MEMBERS: &str = "/api/v1/workspaces/{id}/members";
+/// One of them.
+pub const API_MEMBER: &str = "/api/v1/workspaces/{id}/members/{user}";
 /// Projects and folders.
 pub const API_PLACES: &str = "/api/v1/places";
+/// One of them.
+pub const API_PLACE: &str = "/api/v1/places/{id}";
 
 /// The front page.
 pub const HOME: &str = "/";

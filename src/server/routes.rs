@@ -112,21 +112,21 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 /// Workspaces, projects and folders, who is in them, and which servers.
 fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
     use api::v1::{mcp_servers, members, workspaces};
-    let at = |path: String| web::resource(path).wrap(allowed(public_url, server));
-    let server = at(format!("{}/{{id}}", urls::API_MCP_SERVERS)).route(web::patch().to(mcp_servers::patch));
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let server = at(urls::API_MCP_SERVER).route(web::patch().to(mcp_servers::patch));
     config.service(server.default_service(web::to(api::only_patch)));
-    let list = at(urls::API_WORKSPACES.to_owned()).route(read(workspaces::list));
+    let list = at(urls::API_WORKSPACES).route(read(workspaces::list));
     config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
-    let list = at(urls::API_PLACES.to_owned()).route(read(workspaces::list_places));
+    let list = at(urls::API_PLACES).route(read(workspaces::list_places));
     config.service(list.route(web::post().to(workspaces::create_place)).default_service(web::to(api::get_or_post)));
-    for path in [urls::API_WORKSPACES, urls::API_PLACES] {
-        let one = at(format!("{path}/{{id}}")).route(read(workspaces::get));
+    for path in [urls::API_WORKSPACE, urls::API_PLACE] {
+        let one = at(path).route(read(workspaces::get));
         let one = one.route(web::patch().to(workspaces::patch)).route(web::delete().to(workspaces::delete));
         config.service(one.default_service(web::to(api::get_patch_or_delete)));
     }
-    let list = at(format!("{}/{{id}}/members", urls::API_WORKSPACES)).route(read(members::list));
+    let list = at(urls::API_MEMBERS).route(read(members::list));
     config.service(list.route(web::post().to(members::add)).default_service(web::to(api::get_or_post)));
-    let one = at(format!("{}/{{id}}/members/{{user}}", urls::API_WORKSPACES));
+    let one = at(urls::API_MEMBER);
     let one = one.route(web::patch().to(members::patch)).route(web::delete().to(members::delete));
     config.service(one.default_service(web::to(api::patch_or_delete)));
 }

@@ -77,7 +77,9 @@ async fn an_administrator_arranges_everything_by_program() {
     let change = json!({ "title": "Acme Research" });
     let changed = api.send(Method::PATCH, &location, Some(change)).await.assert(200).json();
     assert_eq!((changed["name"].as_str(), changed["title"].as_str()), (Some("acme"), Some("Acme Research")));
-    assert!(api.delete(&location).await.assert(409).json()["detail"].as_str().unwrap().contains("2 projects and folders"));
+    assert!(
+        api.delete(&location).await.assert(409).json()["detail"].as_str().unwrap().contains("2 projects and folders")
+    );
     for (body, status) in [
         (json!({ "name": "acme" }), 409),
         (json!({ "name": "The Lab" }), 422),
@@ -140,7 +142,11 @@ async fn what_belongs_to_another_workspace_is_not_there() {
         (Method::GET, format!("/api/v1/places/{lab}"), None),
         (Method::DELETE, format!("/api/v1/places/{lab}"), None),
         (Method::GET, format!("/api/v1/workspaces/{other}/members"), None),
-        (Method::POST, format!("/api/v1/workspaces/{other}/members"), Some(json!({ "username": "olga", "role": "owner" }))),
+        (
+            Method::POST,
+            format!("/api/v1/workspaces/{other}/members"),
+            Some(json!({ "username": "olga", "role": "owner" })),
+        ),
         (Method::DELETE, format!("/api/v1/workspaces/{other}/members/{user}"), None),
         (Method::PATCH, format!("/api/v1/mcp-servers/{server}"), Some(json!({ "place": "acme" }))),
         (Method::GET, "/api/v1/workspaces/nonsense".to_owned(), None),

@@ -48,7 +48,10 @@ impl Node {
             "INSERT INTO servers (id, name, url, place_id, created_at) \
              VALUES (gen_random_uuid(), '{name}', 'https://{name}.example/mcp', '{place}', now())"
         );
-        self.app().arrange(async |conn: &mut _| SimpleAsyncConnection::batch_execute(conn, &insert).await).await.unwrap();
+        self.app()
+            .arrange(async |conn: &mut _| SimpleAsyncConnection::batch_execute(conn, &insert).await)
+            .await
+            .unwrap();
     }
 
     /// A system administrator.

@@ -14,12 +14,9 @@ async fn acme() -> (TestApp, PlaceId, [Browser; 4]) {
     let app = TestApp::start().await;
     let acme = app.place("acme").await;
     let mut people = Vec::new();
-    for (name, role) in [
-        ("olga", Some(Role::Owner)),
-        ("adam", Some(Role::Admin)),
-        ("mia", Some(Role::Member)),
-        ("eve", None),
-    ] {
+    for (name, role) in
+        [("olga", Some(Role::Owner)), ("adam", Some(Role::Admin)), ("mia", Some(Role::Member)), ("eve", None)]
+    {
         let person = app.person(name).await;
         if let Some(role) = role {
             app.join(acme, &person, role).await;
@@ -184,7 +181,8 @@ async fn a_workspace_is_removed_by_an_owner_when_nothing_is_in_it() {
     let home = tree.find("mcp-gateway").unwrap().id.to_string();
     let servers = format!("{ACME}/servers");
     let link = olga.get(&servers).await.body;
-    let link = link.split("href=\"").find(|href| href.contains("?move=")).unwrap().split('"').next().unwrap().to_owned();
+    let link =
+        link.split("href=\"").find(|href| href.contains("?move=")).unwrap().split('"').next().unwrap().to_owned();
     let form = olga.get(&link).await.form("Move server");
     assert!(olga.submit(&form.clone().and("place", &home)).await.assert(422).words().contains("not yours"));
     let root = app.administrator("root").await;

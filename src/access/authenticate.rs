@@ -128,7 +128,7 @@ impl Access {
         if self.is_revoked(db, &revocable, hears_changes, now).await? {
             return Ok(Err("The token was revoked"));
         }
-        let Some(ceiling) = self.client_ceiling(db, &credential.client_id, hears_changes).await? else {
+        let Some(client) = self.client(db, &credential.client_id, hears_changes).await? else {
             return Ok(Err("The client of this token may no longer act"));
         };
         let subject = self.subject(db, claims.sub, hears_changes).await?;
@@ -138,13 +138,13 @@ impl Access {
         let mut acting = claims.act.as_ref();
         while let Some(Actor { sub, client_id, act }) = acting {
             let actor = self.subject(db, *sub, hears_changes).await?;
-            let may_act = self.client_ceiling(db, client_id, hears_changes).await?.is_some();
+            let may_act = self.client(db, client_id, hears_changes).await?.is_some();
             if !may_act || actor.is_none_or(|actor| actor.is_disabled()) {
                 return Ok(Err("Somebody who acts by this token may no longer do anything"));
             }
             acting = act.as_deref();
         }
-        let scope = subject.within_rights(&claims.scope.within(&ceiling));
+        let scope = subject.within_rights(&claims.scope.within(&client.scope));
         Ok(Ok((subject, scope)))
     }
 

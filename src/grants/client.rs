@@ -18,7 +18,7 @@ use crate::schema::{clients as table, grants, pending_requests};
 use crate::types::{RedirectUri, Scope, ServiceAccountId, Words};
 pub use options::{ClientOptions, Profile, Uris, is_reachable};
 
-/// What is announced when a client is cut off, or may have less than before.
+/// What is announced when a client is not what it was: nodes remember clients. That one was used is no change.
 pub const CHANGED: &str = "clients";
 
 /// How a client became known. One of one origin never takes over the id of another.
@@ -302,14 +302,6 @@ pub async fn find(conn: &mut Connection, id: &str) -> QueryResult<Option<Client>
     row.map(Row::read).transpose()
 }
 
-/// What access decides on at every call of a client: its ceiling, unless it is disabled or gone.
-pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Scope>> {
-    if id.contains('\0') {
-        return Ok(None);
-    }
-    table::table.find(id).filter(table::disabled_at.is_null()).select(table::scope).first(conn).await.optional()
-}
-
 /// The clients that became known in these ways, newest first.
 pub async fn newest(conn: &mut Connection, origins: &[ClientOrigin], most: i64) -> QueryResult<Vec<Client>> {
     let origins: Vec<&str> = origins.iter().map(|origin| origin.name()).collect();
@@ -351,6 +343,7 @@ pub async fn replace_secret(
             .get_result(conn)
             .await
             .optional()?;
+    announce(conn, CHANGED).await?;
     Ok(account.flatten())
 }
 
@@ -410,7 +403,9 @@ pub async fn adopt(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>
         table::default_max_age.eq(excluded(table::default_max_age)),
     ));
     let same_origin = table::origin.eq(ClientOrigin::MetadataDocument.name());
-    diesel::query_dsl::methods::FilterDsl::filter(upsert, same_origin).execute(conn).await.map(|rows| rows == 1)
+    let kept = diesel::query_dsl::methods::FilterDsl::filter(upsert, same_origin).execute(conn).await? == 1;
+    announce(conn, CHANGED).await?;
+    Ok(kept)
 }
 
 /// Stores what a client that registered itself says from now on: `false` when it is disabled or gone.

@@ -100,9 +100,9 @@ pub async fn live_locked(conn: &mut Connection, id: GrantId, now: DateTime<Utc>)
 }
 
 /// Binds its refresh tokens to a key, once (RFC 9449 §5).
-pub async fn bind(conn: &mut Connection, id: GrantId, key: &str) -> QueryResult<()> {
+pub async fn bind(mut conn: &Connection, id: GrantId, key: &str) -> QueryResult<()> {
     let unbound = table::table.find(id).filter(table::dpop_jkt.is_null());
-    diesel::update(unbound).set(table::dpop_jkt.eq(key)).execute(conn).await.map(drop)
+    diesel::update(unbound).set(table::dpop_jkt.eq(key)).execute(&mut conn).await.map(drop)
 }
 
 /// True when what is bound to a key comes with proof of it, or is bound to none (RFC 9449 §5, §10).
@@ -111,8 +111,8 @@ pub fn fits_key(bound_to: Option<&str>, proved: Option<&str>) -> bool {
 }
 
 /// Notes that it bought tokens.
-pub async fn touch(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<()> {
-    diesel::update(table::table.find(id)).set(table::last_used_at.eq(now)).execute(conn).await.map(drop)
+pub async fn touch(mut conn: &Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<()> {
+    diesel::update(table::table.find(id)).set(table::last_used_at.eq(now)).execute(&mut conn).await.map(drop)
 }
 
 /// Ends a grant; `None` when it had ended already.

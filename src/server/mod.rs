@@ -34,6 +34,7 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     let serving = tokio::spawn(server);
     stop.await;
     handle.stop(true).await;
+    app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
     serving.await.map_err(io::Error::other)?
 }

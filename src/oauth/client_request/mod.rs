@@ -3,6 +3,8 @@
 mod assertion;
 mod presented;
 
+use std::sync::Arc;
+
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
@@ -15,7 +17,7 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::{PlainToken, TokenKind};
 use crate::db;
-use crate::grants::client::{self, Client};
+use crate::grants::client::Client;
 use crate::grants::client_assertion;
 use crate::grants::client_metadata::AuthMethod;
 use crate::http::client_address::ClientAddress;
@@ -28,7 +30,7 @@ use presented::{Presented, Proof};
 /// A form from a client that has proved who it is, in the one way that it registered.
 pub struct ClientRequest {
     /// The client.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// Its form.
     pub params: Params,
     /// How it proved who it is.
@@ -89,20 +91,24 @@ pub(super) fn is_form(request: &HttpRequest) -> bool {
 }
 
 /// The client that was named, once its proof is found good. Only clients that we know: none is fetched for a stranger.
+///
+/// Memory may be a moment behind: it lets a client in, and the database alone turns one away.
 async fn authenticate(
     app: &App,
     presented: &Presented<'_>,
     path: &str,
     origin: &Origin,
     fail: impl FnOnce() -> Result<(), Error>,
-) -> Result<Client, Error> {
+) -> Result<Arc<Client>, Error> {
+    let hears_changes = app.access.is_current(&app.changes);
+    if let Some(client) = app.access.known_client(&presented.id, hears_changes)
+        && flaw(app, &client, &presented.proof, path).await?.is_none()
+    {
+        return Ok(client);
+    }
     let basic = presented.proof.method() == AuthMethod::SecretBasic;
-    let found = {
-        let mut conn = app.db.read().await?;
-        client::find(&mut conn, &presented.id).await.map_err(db::Error::from)?
-    };
     let unknown = Error::InvalidClient { why: "This client is unknown here; register again", basic };
-    let client = found.filter(|client| client.disabled_at.is_none()).ok_or(unknown)?;
+    let client = app.access.read_client(&app.db, &presented.id, hears_changes).await?.ok_or(unknown)?;
     match flaw(app, &client, &presented.proof, path).await? {
         None => Ok(client),
         Some(why) => {

@@ -115,7 +115,7 @@ fn one_door(app: &App, named: Option<String>) -> Result<Option<String>, Error> {
 fn asserted_resource(app: &App, form: &ClientRequest, assertion: &Assertion) -> Result<String, Error> {
     let asked = one_door(app, resource(app, Some(&form.client), &form.params)?)?;
     let canonical = |name: &String| {
-        crate::oauth::resource::canonical(app, &form.client, name).filter(|door| door != app.gateway_audience())
+        crate::oauth::resource::canonical(app, &*form.client, name).filter(|door| door != app.gateway_audience())
     };
     let asserted: Vec<String> = match &assertion.known.resource {
         None => Vec::new(),

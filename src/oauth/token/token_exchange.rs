@@ -112,7 +112,7 @@ fn audience(app: &App, form: &ClientRequest, subject: &Principal) -> Result<Stri
     let named = form.params.all("resource").iter().chain(form.params.all("audience"));
     let mut wanted: Option<String> = None;
     for name in named {
-        let one = resource::canonical(app, &form.client, name);
+        let one = resource::canonical(app, &*form.client, name);
         let one = one.ok_or(Error::InvalidTarget("This is not a resource of ours"))?;
         if wanted.as_ref().is_some_and(|other| *other != one) {
             return Err(Error::InvalidTarget("Ask for one resource at a time"));

@@ -145,11 +145,11 @@ async fn a_warm_refresh_is_one_short_transaction() {
     let app = TestApp::overheard().await;
     let (ada, client) = (app.person("ada").await, app.confidential_client().await);
     let tokens = client.connect(&ada).await;
-    let tokens = client.refresh(&tokens.refresh.unwrap()).await.tokens();
+    let tokens = client.refresh(&tokens.refresh).await.tokens();
     settled(&app).await;
-    let tokens = client.refresh(&tokens.refresh.unwrap()).await.tokens();
+    let tokens = client.refresh(&tokens.refresh).await.tokens();
     app.asked();
-    client.refresh(&tokens.refresh.unwrap()).await.tokens();
+    client.refresh(&tokens.refresh).await.tokens();
     let mut asked = outline(&app.asked());
     asked[3..7].sort();
     let expected = [

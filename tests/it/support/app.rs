@@ -365,6 +365,7 @@ impl Node {
         let says = (table::origin.eq("administrator"), table::resource_identifier.eq(resource));
         let change = diesel::update(table::table.find(&client.id)).set(says);
         self.write(async |conn| change.execute(conn).await).await;
+        self.app().access.forget_clients();
     }
 
     /// Lets a client get tokens with DPoP alone.
@@ -374,6 +375,7 @@ impl Node {
         use portcullis::schema::clients as table;
         let change = diesel::update(table::table.find(&client.id)).set(table::dpop_bound_access_tokens.eq(true));
         self.write(async |conn| change.execute(conn).await).await;
+        self.app().access.forget_clients();
     }
 
     /// Lets a client be another than it was.
@@ -383,6 +385,7 @@ impl Node {
         use portcullis::schema::clients as table;
         let change = diesel::update(table::table.find(client)).set(table::metadata_hash.eq(vec![2; 32]));
         self.write(async |conn| change.execute(conn).await).await;
+        self.app().access.forget_clients();
     }
 }
 

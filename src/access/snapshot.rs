@@ -12,7 +12,7 @@ use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
 use super::seen_proofs::SeenProofs;
 use crate::db::changes::Changes;
 use crate::db::{self, Db};
-use crate::grants::client::{self, Client};
+use crate::grants::client::{self, Ceiling, Client};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
 use crate::identity::{ServiceAccount, service_account, user};
@@ -25,6 +25,9 @@ const CLIENTS: u64 = 10_000;
 pub struct Access {
     pub(super) revocations: ArcSwap<Revocations>,
     subjects: Remembered<SubjectId, Subject>,
+    /// The ceiling of every client that may act.
+    ceilings: Remembered<String, Arc<Ceiling>>,
+    /// The clients that come here themselves.
     clients: Remembered<String, Arc<Client>>,
     /// By the SHA-256 of the token: its signature and type were good, everything else is judged at every call.
     pub(super) verified: Cache<[u8; 32], Arc<AccessTokenClaims>>,
@@ -41,6 +44,7 @@ impl Default for Access {
         Self {
             revocations: ArcSwap::default(),
             subjects: Remembered::default(),
+            ceilings: Remembered::default(),
             clients: Remembered::of(CLIENTS),
             verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             proofs: SeenProofs::default(),
@@ -94,6 +98,7 @@ impl Access {
 
     /// Forgets what is known of every client.
     pub fn forget_clients(&self) {
+        self.ceilings.forget();
         self.clients.forget();
     }
 
@@ -108,6 +113,7 @@ impl Access {
 
     /// Forgets what is known of one client, after this node has changed it.
     pub fn forget_client(&self, id: &str) {
+        self.ceilings.forget_one(id);
         self.clients.forget_one(id);
     }
 
@@ -145,17 +151,18 @@ impl Access {
         })
     }
 
-    /// A client that may act: from memory where that can be trusted.
-    pub(super) async fn client(
+    /// The ceiling of a client, unless it is disabled or gone: from memory where that can be trusted.
+    pub(super) async fn client_ceiling(
         &self,
         db: &Db,
         id: &str,
         hears_changes: bool,
-    ) -> Result<Option<Arc<Client>>, db::Error> {
-        match self.known_client(id, hears_changes) {
-            Some(known) => Ok(Some(known)),
-            None => self.read_client(db, id, hears_changes).await,
-        }
+    ) -> Result<Option<Arc<Ceiling>>, db::Error> {
+        let read = async || {
+            let mut conn = db.read().await?;
+            Ok(client::ceiling(&mut conn, id).await?.map(Arc::new))
+        };
+        if hears_changes { self.ceilings.get(id, read).await } else { read().await }
     }
 
     /// A client that may act, if it is in a memory that can be trusted: who it is here may be a moment ago.

@@ -64,7 +64,7 @@ enum Command {
     ClientEnable(client::Named),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
-    /// Give a program another secret; the one before is worthless at once
+    /// Give a program another secret; the one before is worthless within two seconds
     UserRotateM2m(m2m::Named),
     /// Remove a program
     UserDeleteM2m(m2m::Named),

@@ -203,7 +203,8 @@ fn seconds(lifetime: TimeDelta) -> Result<i32, Refusal> {
     seconds.filter(|seconds| (60..=86_400).contains(seconds)).ok_or(Refusal::Lifetime)
 }
 
-/// Gives an account another secret; the one before is worthless at once. `None` when there is no such account, or it has none.
+/// Gives an account another secret; the one before is worthless on every node within two seconds (`decisions` 3). `None` when
+/// there is no such account, or it has none.
 pub async fn rotate_secret(conn: &mut Connection, terms: &Terms<'_>, name: &str) -> QueryResult<Option<PlainToken>> {
     let secret = PlainToken::fresh(TokenKind::ClientSecret, terms.random);
     let hashed = (terms.keys.hash(&secret), terms.keys.version());

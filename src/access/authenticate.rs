@@ -144,7 +144,14 @@ impl Access {
             }
             acting = act.as_deref();
         }
-        let scope = subject.within_rights(&claims.scope.within(&ceiling));
+        let mut scope = claims.scope.within(&ceiling);
+        if let Some(first) = &claims.first_client_id {
+            let Some(ceiling) = self.client_ceiling(db, first, hears_changes).await? else {
+                return Ok(Err("The client to which the first of these tokens was issued may no longer act"));
+            };
+            scope = scope.within(&ceiling);
+        }
+        let scope = subject.within_rights(&scope);
         Ok(Ok((subject, scope)))
     }
 

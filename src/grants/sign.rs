@@ -106,6 +106,10 @@ pub struct AccessTokenClaims {
     /// Who acts for the subject (RFC 8693 §4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Actor>,
+    /// The client to which the first token was issued, when this one was exchanged for it by another: it may do no more than
+    /// that client still may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_client_id: Option<String>,
     /// The person's groups, when the scope `groups` was granted. Nothing here decides on them: they may be out of date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,

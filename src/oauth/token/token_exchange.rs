@@ -35,12 +35,12 @@ pub(super) async fn exchange(app: &App, form: &ClientRequest, origin: &Origin) -
     let terms = app.terms(origin);
     let verb = async |conn: &mut crate::db::Connection| exchange::exchange(conn, &terms, client, attempt).await;
     match app.db.write(verb).await? {
-        Exchanged::Allowed { grant, scope, actor } => {
+        Exchanged::Allowed { grant, scope, actor, first_client } => {
             let groups = scope.has(known_scopes::GROUPS).then(|| principal.subject.groups().to_vec());
             let audience = Audience::One(audience);
             let grant = grant.as_deref();
             let recipient = Recipient::of(form);
-            let token = AccessToken { recipient, subject: id, audience, scope, groups, grant, actor };
+            let token = AccessToken { recipient, subject: id, audience, scope, groups, grant, actor, first_client };
             Ok(Tokens { issued_token_type: Some(issued), ..token.sign_until(app, Some(expires_at))? })
         }
         Exchanged::Refused(why) => Err(Error::InvalidRequest(why)),
@@ -89,15 +89,16 @@ async fn presented(
     if claims.cnf.is_some_and(|bound| form.proof_key.as_ref() != Some(&bound.jkt)) {
         return Err(Error::InvalidRequest("The token is bound to a key; prove that you hold it"));
     }
-    let judged = judged(&principal, claims.act);
+    let judged = judged(&principal, claims.act, claims.first_client_id);
     Ok(Some((principal, judged)))
 }
 
-fn judged(principal: &Principal, act: Option<Actor>) -> Judged {
+fn judged(principal: &Principal, act: Option<Actor>, first_client_id: Option<String>) -> Judged {
     let Credential::AccessToken(credential) = &principal.credential;
     Judged {
         subject: principal.subject.id(),
         client_id: credential.client_id.clone(),
+        first_client_id,
         grant: credential.grant,
         scope: principal.scope.clone(),
         expires_at: credential.expires_at,

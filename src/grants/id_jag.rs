@@ -9,7 +9,6 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 
 use super::assertion::Assertion;
-use super::authorize::within_rights;
 use super::client::{self, Client, ClientOrigin};
 use super::grant::{self, Grant};
 use super::trusted_issuer::{self, TrustedIssuer};
@@ -18,7 +17,7 @@ use super::{Terms, revoke};
 use crate::audit::{self, Entry, Event};
 use crate::db::Connection;
 use crate::identity::add_person::{AddPerson, NewPerson, add_person};
-use crate::identity::{Person, linked_account};
+use crate::identity::{Person, Rights, linked_account};
 use crate::types::{GrantId, Scope, UserId, Words, known_scopes};
 
 /// What a client wants.
@@ -83,8 +82,10 @@ pub async fn let_in(
         },
         None => None,
     };
-    let is_admin = person.as_ref().is_some_and(|person| person.is_admin);
-    let scope = within_rights(&granted(client, known.scope.as_ref(), attempt.scope.as_ref()), is_admin);
+    let allowed = granted(client, known.scope.as_ref(), attempt.scope.as_ref());
+    // Somebody who is about to be added has no rights beyond everybody's.
+    let rights = person.as_ref().map_or(Rights::Use, Person::rights);
+    let scope = rights.within(&allowed);
     if scope.is_empty() {
         return Ok(LetIn::WrongScope);
     }

@@ -75,6 +75,12 @@ ids! {
     PushedRequestId;
     /// A program that acts for itself.
     ServiceAccountId;
+    /// A workspace, project or folder.
+    PlaceId;
+    /// An API key.
+    ApiKeyId;
+    /// A personal access token.
+    PersonalTokenId;
     /// What lets somebody register clients.
     InitialAccessTokenId;
 }

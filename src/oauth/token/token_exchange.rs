@@ -5,7 +5,8 @@
 
 use super::{AccessToken, Recipient, Tokens};
 use crate::access::authenticate::{Audiences, Door};
-use crate::access::{Authenticated, Principal, principal::Credential};
+use crate::access::principal::{AccessTokenCredential, Credential};
+use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::grants::exchange::{self, Attempt, Exchanged, Judged};
@@ -89,12 +90,19 @@ async fn presented(
     if claims.cnf.is_some_and(|bound| form.proof_key.as_ref() != Some(&bound.jkt)) {
         return Err(Error::InvalidRequest("The token is bound to a key; prove that you hold it"));
     }
-    let judged = judged(&principal, claims.act, claims.first_client_id);
+    let Credential::AccessToken(credential) = &principal.credential else {
+        return Err(Error::InvalidRequest("Only access tokens can be exchanged"));
+    };
+    let judged = judged(&principal, credential, (claims.act, claims.first_client_id));
     Ok(Some((principal, judged)))
 }
 
-fn judged(principal: &Principal, act: Option<Actor>, first_client_id: Option<String>) -> Judged {
-    let Credential::AccessToken(credential) = &principal.credential;
+/// What it stands for; who acts in it, and to whom the first was issued, are as the token says.
+fn judged(
+    principal: &Principal,
+    credential: &AccessTokenCredential,
+    (act, first_client_id): (Option<Actor>, Option<String>),
+) -> Judged {
     Judged {
         subject: principal.subject.id(),
         client_id: credential.client_id.clone(),

@@ -148,7 +148,7 @@ fn asking(
     place: Place,
 ) -> ConfirmPage {
     let site = Site::of(&app.config.server.public_url);
-    let asked = authorize::within_rights(&waiting.scope, signed_in.person.is_admin);
+    let asked = signed_in.person.rights().within(&waiting.scope);
     ConfirmPage {
         csrf: signed_in.csrf_token(&app.keys),
         user_code: code.reveal(),

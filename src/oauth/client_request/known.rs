@@ -17,7 +17,7 @@ use crate::oauth::error::Error;
 
 /// The client of that id. Only those that we know: none is fetched for a stranger, but where a client pushes its request. That
 /// is the first that we hear of it, and it comes from the client itself, before there is a browser in which somebody could sign
-/// in (RFC 9126 §2; `decisions` 58).
+/// in (RFC 9126 §2).
 pub(super) async fn find(
     app: &App,
     request: &HttpRequest,

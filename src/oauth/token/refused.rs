@@ -1,4 +1,4 @@
-//! Token requests that bought nothing and are remembered: an exchange, or somebody's assertion (`decisions` 55).
+//! Token requests that bought nothing and are remembered: an exchange, or somebody's assertion.
 
 use actix_web::HttpRequest;
 use serde::Deserialize;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::assertion::Assertion;
 use super::client::{self, Client, ClientOrigin};
-use super::grant::{self, Grant};
+use super::grant::{self, Grant, NewGrant};
 use super::trusted_issuer::{self, TrustedIssuer};
 use super::used_assertion::{self, AssertionKind};
 use super::{Terms, revoke};
@@ -18,7 +18,7 @@ use crate::audit::{self, Entry, Event};
 use crate::db::Connection;
 use crate::identity::add_person::{AddPerson, NewPerson, add_person};
 use crate::identity::{Person, Rights, linked_account};
-use crate::types::{GrantId, Scope, UserId, Words, known_scopes};
+use crate::types::{Scope, UserId, Words, known_scopes};
 
 /// What a client wants.
 #[derive(Clone, Debug)]
@@ -135,22 +135,17 @@ fn granted(client: &Client, given: Option<&Scope>, asked: Option<&Scope>) -> Sco
 fn new_grant(terms: &Terms<'_>, client: &Client, attempt: &Attempt<'_>, user: UserId, scope: Scope) -> Grant {
     let known = &attempt.assertion.known;
     let authenticated_at = known.auth_time.or(known.iat).map_or(terms.now, |time| time.0);
-    Grant {
-        id: GrantId::fresh(),
-        user_id: user,
+    let new = NewGrant {
+        user,
         client_id: client.id.clone(),
         resource: attempt.resource.clone(),
         scope,
-        session_id: None,
+        session: None,
         authenticated_at: sensible(authenticated_at, terms.now),
         amr: Words::default(),
-        created_at: terms.now,
-        last_used_at: terms.now,
         expires_at: terms.access_tokens_dead_by(),
-        ended_at: None,
-        end_reason: None,
-        dpop_jkt: None,
-    }
+    };
+    new.begin(terms.now)
 }
 
 /// Nobody signs in tomorrow, or before there were computers.

@@ -98,6 +98,8 @@ pub enum Event {
     ClientCredentialsRefused,
     /// An access token bought another (RFC 8693).
     TokenExchanged,
+    /// An access token bought nothing.
+    TokenExchangeRefused,
     /// An identity provider let a client in for a person (ID-JAG).
     IdentityAsserted,
     /// A workload got a token (RFC 7523).
@@ -108,6 +110,10 @@ pub enum Event {
     IssuerTrusted,
     /// The operator trusts it no more.
     IssuerRemoved,
+    /// The operator said who somebody of an issuer is here.
+    AccountLinked,
+    /// The operator took that back.
+    AccountUnlinked,
     /// The operator made a rule for an issuer's workloads.
     TrustRuleAdded,
     /// A token was revoked by its client (RFC 7009).
@@ -163,11 +169,14 @@ impl Event {
             Self::ClientCredentialsUsed => "client_credentials.used",
             Self::ClientCredentialsRefused => "client_credentials.refused",
             Self::TokenExchanged => "token.exchanged",
+            Self::TokenExchangeRefused => "token.exchange_refused",
             Self::IdentityAsserted => "assertion.identity",
             Self::WorkloadAdmitted => "assertion.workload",
             Self::AssertionRefused => "assertion.refused",
             Self::IssuerTrusted => "issuer.trusted",
             Self::IssuerRemoved => "issuer.removed",
+            Self::AccountLinked => "issuer.account_linked",
+            Self::AccountUnlinked => "issuer.account_unlinked",
             Self::TrustRuleAdded => "issuer.rule_added",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",

@@ -42,6 +42,50 @@ pub struct Grant {
     pub dpop_jkt: Option<String>,
 }
 
+/// What makes a grant; the rest follows from the time.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// Who allowed it.
+    pub user: UserId,
+    /// To whom.
+    pub client_id: String,
+    /// For which resource (RFC 8707).
+    pub resource: String,
+    /// What.
+    pub scope: Scope,
+    /// In which browser session, if it was in one.
+    pub session: Option<SessionId>,
+    /// When the person had last proved who they are.
+    pub authenticated_at: DateTime<Utc>,
+    /// How.
+    pub amr: Words,
+    /// Its absolute end.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl NewGrant {
+    /// The grant, as it is now: live, and bound to no key.
+    pub fn begin(self, now: DateTime<Utc>) -> Grant {
+        let Self { user, client_id, resource, scope, session, authenticated_at, amr, expires_at } = self;
+        Grant {
+            id: GrantId::fresh(),
+            user_id: user,
+            client_id,
+            resource,
+            scope,
+            session_id: session,
+            authenticated_at,
+            amr,
+            created_at: now,
+            last_used_at: now,
+            expires_at,
+            ended_at: None,
+            end_reason: None,
+            dpop_jkt: None,
+        }
+    }
+}
+
 /// Why a grant ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {

@@ -1,6 +1,7 @@
 //! An authenticated client and its form: what a handler of a client endpoint takes (RFC 6749 §2.3, §3.2.1).
 
 mod assertion;
+mod known;
 mod presented;
 
 use std::sync::Arc;
@@ -70,7 +71,14 @@ impl FromRequest for ClientRequest {
             let limit = limit.ok_or_else(|| Error::Internal("a handler runs without its limits".to_owned()))?;
             // Only failures cost: whoever shares a network with a guesser goes on undisturbed.
             let fail = || limit.spend(ClientAddress::of(&told).0).map_err(Error::TooMany);
-            let client = authenticate(&app, &presented, &path, &origin, fail).await?;
+            // Memory may be a moment behind: it lets a client in, and the database alone turns one away.
+            let client = match known::remembered(&app, &told, &presented.id) {
+                Some(client) if flaw(&app, &client, &presented.proof, &path).await?.is_none() => client,
+                Some(_) | None => {
+                    let known = known::find(&app, &told, &presented, &origin).await?;
+                    authenticate(&app, known, &presented, &path, &origin, fail).await?
+                }
+            };
             flow::client(&told, &client.id);
             let method = presented.proof.method();
             Ok(Self { client, params, method, proof_key: None })
@@ -90,25 +98,18 @@ pub(super) fn is_form(request: &HttpRequest) -> bool {
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The client that was named, once its proof is found good. Only clients that we know: none is fetched for a stranger.
-///
-/// Memory may be a moment behind: it lets a client in, and the database alone turns one away.
+/// The client that was named, once its proof is found good.
 async fn authenticate(
     app: &App,
+    known: Option<Arc<Client>>,
     presented: &Presented<'_>,
     path: &str,
     origin: &Origin,
     fail: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Arc<Client>, Error> {
-    let hears_changes = app.access.is_current(&app.changes);
-    if let Some(client) = app.access.known_client(&presented.id, hears_changes)
-        && flaw(app, &client, &presented.proof, path).await?.is_none()
-    {
-        return Ok(client);
-    }
     let basic = presented.proof.method() == AuthMethod::SecretBasic;
     let unknown = Error::InvalidClient { why: "This client is unknown here; register again", basic };
-    let client = app.access.read_client(&app.db, &presented.id, hears_changes).await?.ok_or(unknown)?;
+    let client = known.filter(|client| client.disabled_at.is_none()).ok_or(unknown)?;
     match flaw(app, &client, &presented.proof, path).await? {
         None => Ok(client),
         Some(why) => {

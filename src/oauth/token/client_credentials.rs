@@ -35,6 +35,7 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
                 groups,
                 grant: None,
                 actor: None,
+                first_client: None,
             };
             token.sign(app)
         }

@@ -159,7 +159,17 @@ async fn workload(
                     "This client gets tokens with DPoP alone; the DPoP header is missing",
                 ));
             }
-            AccessToken { recipient, subject, audience, scope, groups, grant: None, actor: None }.sign(app)
+            let token = AccessToken {
+                recipient,
+                subject,
+                audience,
+                scope,
+                groups,
+                grant: None,
+                actor: None,
+                first_client: None,
+            };
+            token.sign(app)
         }
         Admitted::Refused(why) => Err(Error::InvalidGrant(why)),
         Admitted::WrongResource => Err(Error::InvalidTarget("The workload's rule is for another resource")),

@@ -105,9 +105,7 @@ impl TestApp {
 
     /// Another node of the same installation.
     pub async fn second_node(&self) -> Node {
-        let installation = Arc::clone(&self.0.0.installation);
-        let direct = installation.database.url.clone();
-        Node::start(installation, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), direct).await
+        self.node_that_listens_at(self.database().url.clone()).await
     }
 
     /// Stops its node, which nobody else may hold any more, and starts another at the same address.
@@ -128,10 +126,15 @@ impl TestApp {
         Self(Node::start(installation, listener, direct).await)
     }
 
+    /// Another node, which hears what the others change by another way to the database.
+    pub async fn node_that_listens_at(&self, direct: SecretString) -> Node {
+        let installation = Arc::clone(&self.0.0.installation);
+        Node::start(installation, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), direct).await
+    }
+
     /// Another node, which reaches the database but never hears what the others changed.
     pub async fn deaf_node(&self) -> Node {
-        let installation = Arc::clone(&self.0.0.installation);
-        Node::start(installation, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), NOWHERE.into()).await
+        self.node_that_listens_at(NOWHERE.into()).await
     }
 }
 

@@ -20,7 +20,9 @@ use actix_web::{App as Actix, HttpServer};
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
-use crate::http::limit::{DocumentLimit, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit};
+use crate::http::limit::{
+    DocumentLimit, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
+};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};

@@ -51,6 +51,13 @@ describe('Workspaces', () => {
       assert.match(await visitor.text(), new RegExp(`${name}/apps/web`));
       await good();
 
+      const line = page.getByRole('row').filter({ has: page.getByText(`${name}/apps/web`, { exact: true }) });
+      await line.getByRole('link', { name: 'Rename' }).click();
+      await good();
+      await page.getByLabel('Title').fill('The <i>web</i>');
+      await visitor.press('Save');
+      assert.match(await visitor.text(), /The <i>web<\/i>/);
+
       const member = await home.visitor(t, { javaScriptEnabled });
       await member.open(`/settings/workspaces/${name}/places`);
       await member.signIn(person);
@@ -65,7 +72,8 @@ describe('Workspaces', () => {
       await good();
       for (const place of ['web', 'apps']) {
         await page.getByRole('link', { name: 'Projects and folders' }).click();
-        const line = page.getByRole('row').filter({ has: page.getByText(place, { exact: true }) });
+        const path = place === 'web' ? `${name}/apps/web` : `${name}/apps`;
+        const line = page.getByRole('row').filter({ has: page.getByText(path, { exact: true }) });
         await line.getByRole('link', { name: 'Remove' }).click();
         await good();
         await visitor.press(place === 'web' ? 'Remove folder' : 'Remove project');

@@ -95,7 +95,8 @@ async fn who_is_not_in_a_workspace_finds_nothing_there() {
     for part in ["", "/places", "/servers", "/itself"] {
         let (real, none) = (format!("{ACME}{part}"), format!("/settings/workspaces/none{part}"));
         let (here, nowhere) = (eve.get(&real).await.assert(404), eve.get(&none).await.assert(404));
-        assert_eq!(here.words(), nowhere.words());
+        let but_for_the_request = |answer: &Answer| answer.words().split(" · request").next().unwrap().to_owned();
+        assert_eq!(but_for_the_request(&here), but_for_the_request(&nowhere));
     }
     for (part, fields) in [
         ("", &[("act", "add"), ("username", "eve"), ("role", "owner")][..]),

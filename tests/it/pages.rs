@@ -8,7 +8,7 @@ use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
-use portcullis::web::confirm::ConfirmPage;
+use portcullis::web::confirm::ConfirmPage as QuestionPage;
 use portcullis::web::consent::ConsentPage;
 use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
@@ -49,7 +49,7 @@ async fn every_page() -> Vec<Shown> {
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
     show("setup", SetupPage::samples(), &mut pages).await;
-    show("confirm", ConfirmPage::samples(), &mut pages).await;
+    show("confirm", QuestionPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;

@@ -136,7 +136,8 @@ async fn no_page_needs_more_than_the_content_security_policy_gives() {
         assert_eq!(policy.contains("form-action 'self'"), matches!(page.csp, Csp::Own | Csp::Live), "{}", page.name);
         assert_eq!(policy.contains("connect-src"), page.csp == Csp::Live, "{}: only what asks for more may", page.name);
         assert_eq!(policy.contains("form-action"), page.csp != Csp::MayLeave, "{}", page.name);
-        assert!(policy.matches(';').count() <= 6, "{}: a URL became a directive: {policy}", page.name);
+        let most = 6 + usize::from(page.csp == Csp::Live);
+        assert!(policy.matches(';').count() <= most, "{}: a URL became a directive: {policy}", page.name);
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
-use super::{operations, refusal};
+use super::{operations, realm, refusal};
 use crate::api;
 use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
@@ -16,7 +16,7 @@ use crate::oauth::{
     authorize, client_configuration, device, discovery, end_session, introspect, jwks, par, register, revoke, token,
     userinfo,
 };
-use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
+use crate::types::PublicUrl;
 use crate::web as pages;
 
 /// The whole table, below the public URL's own path.
@@ -60,14 +60,13 @@ fn oauth(config: &mut ServiceConfig) {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
-    // A workspace that does not exist is 404 (`decisions` 50).
-    let there = format!("{{workspace:{DEFAULT_WORKSPACE}}}");
-    let aliases = [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT].map(|path| path.replace("{workspace}", &there));
-    for path in
-        [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2].into_iter().chain(aliases.iter().map(String::as_str))
-    {
+    for path in [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2] {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.wrap(anyone()).route(web::post().to(token::post)));
+    }
+    for path in [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT] {
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch)).wrap(anyone());
+        config.service(watched.wrap(from_fn(realm::exists)).route(web::post().to(token::post)));
     }
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
         let watched = posted(path, register::LARGEST).wrap(from_fn(flow::watch));
@@ -106,7 +105,30 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    config.configure(|config| workspaces(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
+}
+
+/// Workspaces, projects and folders, who is in them, and which servers.
+fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{mcp_servers, members, workspaces};
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let server = at(urls::API_MCP_SERVER).route(web::patch().to(mcp_servers::patch));
+    config.service(server.default_service(web::to(api::only_patch)));
+    let list = at(urls::API_WORKSPACES).route(read(workspaces::list));
+    config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
+    let list = at(urls::API_PLACES).route(read(workspaces::list_places));
+    config.service(list.route(web::post().to(workspaces::create_place)).default_service(web::to(api::get_or_post)));
+    for path in [urls::API_WORKSPACE, urls::API_PLACE] {
+        let one = at(path).route(read(workspaces::get));
+        let one = one.route(web::patch().to(workspaces::patch)).route(web::delete().to(workspaces::delete));
+        config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    }
+    let list = at(urls::API_MEMBERS).route(read(members::list));
+    config.service(list.route(web::post().to(members::add)).default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_MEMBER);
+    let one = one.route(web::patch().to(members::patch)).route(web::delete().to(members::delete));
+    config.service(one.default_service(web::to(api::patch_or_delete)));
 }
 
 fn pages(config: &mut ServiceConfig) {
@@ -130,12 +152,26 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
         .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
+}
+
+/// Settings → Workspaces.
+fn workspace_pages(config: &mut ServiceConfig) {
+    use pages::settings::workspaces::{self, itself, members, new, places, servers};
+    config
+        .service(web::resource(urls::SWITCH_WORKSPACE).route(web::post().to(workspaces::switch)))
+        .service(web::resource(urls::WORKSPACES).route(read(workspaces::get)))
+        .service(web::resource(urls::NEW_WORKSPACE).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::WORKSPACE).route(read(members::get)).route(web::post().to(members::post)))
+        .service(web::resource(urls::WORKSPACE_PLACES).route(read(places::get)).route(web::post().to(places::post)))
+        .service(web::resource(urls::WORKSPACE_SERVERS).route(read(servers::get)).route(web::post().to(servers::post)))
+        .service(web::resource(urls::WORKSPACE_ITSELF).route(read(itself::get)).route(web::post().to(itself::post)));
 }
 
 /// What only those who work on the pages look at.

@@ -10,13 +10,19 @@ use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
 use portcullis::web::confirm::ConfirmPage as QuestionPage;
 use portcullis::web::consent::ConsentPage;
-use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
+use portcullis::web::device::{CodePage, ConfirmPage as DeviceConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
 use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
 #[cfg(debug_assertions)]
 use portcullis::web::settings::components::ComponentsPage;
 use portcullis::web::settings::setup::SetupPage;
+use portcullis::web::settings::workspaces::WorkspacesPage;
+use portcullis::web::settings::workspaces::itself::ItselfPage;
+use portcullis::web::settings::workspaces::members::MembersPage;
+use portcullis::web::settings::workspaces::new::NewWorkspacePage;
+use portcullis::web::settings::workspaces::places::PlacesPage;
+use portcullis::web::settings::workspaces::servers::ServersPage;
 use portcullis::web::sign_in::SignInPage;
 use portcullis::web::sign_out::{SignOutPage, SignedOutPage};
 use scraper::{ElementRef, Html, Selector};
@@ -44,7 +50,7 @@ async fn every_page() -> Vec<Shown> {
     show("signed_out", SignedOutPage::samples(), &mut pages).await;
     show("consent", ConsentPage::samples(), &mut pages).await;
     show("device_code", CodePage::samples(), &mut pages).await;
-    show("device_confirm", ConfirmPage::samples(), &mut pages).await;
+    show("device_confirm", DeviceConfirmPage::samples(), &mut pages).await;
     show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
@@ -53,6 +59,12 @@ async fn every_page() -> Vec<Shown> {
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;
+    show("workspaces", WorkspacesPage::samples(), &mut pages).await;
+    show("new_workspace", NewWorkspacePage::samples(), &mut pages).await;
+    show("members", MembersPage::samples(), &mut pages).await;
+    show("places", PlacesPage::samples(), &mut pages).await;
+    show("servers", ServersPage::samples(), &mut pages).await;
+    show("workspace_itself", ItselfPage::samples(), &mut pages).await;
     show("doctor", DoctorPage::samples(), &mut pages).await;
     show("flows", FlowsPage::samples(), &mut pages).await;
     show("error", ErrorPage::samples(), &mut pages).await;
@@ -196,6 +208,8 @@ async fn the_words_that_everything_relies_on_are_there() {
             "apps" => &[("h1", "Connected apps")],
             "setup" => &[("h1", "Set up a client"), ("h2", "What do you want to connect?")],
             "sign_out" => &[("button", "Sign out")],
+            "workspaces" => &[("h1", "Workspaces")],
+            "new_workspace" => &[("button", "Create workspace")],
             "doctor" => &[("h1", "Connection doctor"), ("button", "Examine")],
             "flows" => &[("h1", "Recent connections")],
             _ => &[],

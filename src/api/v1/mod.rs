@@ -1,4 +1,6 @@
 //! The first version of the management API.
 
 pub mod mcp_servers;
+pub mod members;
 mod page;
+pub mod workspaces;

@@ -1,7 +1,8 @@
-//! The pages that decide about clients (consent, connected apps), and those of administrators.
+//! The pages that decide about clients (consent, connected apps), those of workspaces, and those of administrators.
 
 mod apps;
 mod consent;
 mod doctor;
 mod setup;
 mod snippets;
+mod workspaces;

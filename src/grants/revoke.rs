@@ -40,6 +40,21 @@ pub async fn disconnect(conn: &mut Connection, terms: &Terms<'_>, user: UserId, 
     Ok(grants.len())
 }
 
+/// Ends everything that was granted to a client, and forgets that anybody agreed. Says how many grants ended.
+pub(super) async fn end_all_of_client(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    client: &str,
+    reason: EndReason,
+) -> QueryResult<usize> {
+    let grants = grant::of_client(conn, client).await?;
+    for grant in &grants {
+        end_grant(conn, terms, *grant, reason).await?;
+    }
+    consent::forget_all(conn, client).await?;
+    Ok(grants.len())
+}
+
 /// Revokes a refresh token for the client that holds it: the whole grant ends (RFC 7009 §2.1). Another client's token is
 /// left alone. Says whether anything ended.
 pub async fn refresh_token(

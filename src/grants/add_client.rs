@@ -108,7 +108,7 @@ pub async fn add_client(conn: &mut Connection, terms: &Terms<'_>, plan: Plan) ->
     let id = Uuid::from_bytes(terms.random.bytes()).simple().to_string();
     let detail = json!({ "name": plan.name, "grants": plan.grant_types, "scope": plan.scope });
     let hashed = secret.as_ref().map(|secret| (terms.keys.hash(secret), terms.keys.version()));
-    let new = plan.into_client(id, ClientOrigin::Administrator, hashed, None);
+    let new = plan.into_client(id, ClientOrigin::Administrator, hashed);
     client::insert(conn, &new, terms.now).await?;
     let entry = Entry::new(Event::ClientAdded).client(&new.id).detail(detail);
     audit::record(conn, entry, terms.origin, terms.now).await?;
@@ -194,7 +194,6 @@ impl Plan {
         id: String,
         origin: ClientOrigin,
         secret: Option<(HashedToken, KeyVersion)>,
-        created_from: Option<String>,
     ) -> NewClient {
         NewClient {
             application_type: self.application_type(),
@@ -208,7 +207,7 @@ impl Plan {
             redirect_uris: self.redirect_uris,
             grant_types: self.grant_types,
             scope: self.scope,
-            created_from,
+            created_from: None,
             fresh_until: None,
             options: self.options,
         }

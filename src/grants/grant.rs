@@ -170,7 +170,7 @@ pub async fn people_of(conn: &mut Connection, clients: &[&str], now: DateTime<Ut
         .filter(table::client_id.eq_any(clients))
         .filter(table::ended_at.is_null().and(table::expires_at.gt(now)))
         .group_by(table::client_id)
-        .select((table::client_id, diesel::dsl::count_distinct(table::user_id)))
+        .select((table::client_id, diesel::dsl::count(table::user_id).aggregate_distinct()))
         .load(conn)
         .await
 }

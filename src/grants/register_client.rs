@@ -68,7 +68,7 @@ pub async fn register_client(
     };
     let secret = register::secret(terms, plan.auth_method);
     let hashed = secret.as_ref().map(|secret| (terms.keys.hash(secret), terms.keys.version()));
-    let new: NewClient = plan.into_client(id.simple().to_string(), origin, hashed, None);
+    let new: NewClient = plan.into_client(id.simple().to_string(), origin, hashed);
     if !client::insert_new(conn, &new, terms.now).await? {
         return Ok(Registering::Already(new.id));
     }

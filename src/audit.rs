@@ -118,6 +118,20 @@ pub enum Event {
     SigningKeyRotated,
     /// A caller left a note.
     NoteLeft,
+    /// A workspace, project or folder was made.
+    PlaceMade,
+    /// It has another name or title.
+    PlaceRenamed,
+    /// It was removed.
+    PlaceRemoved,
+    /// A person was put into a workspace.
+    MemberAdded,
+    /// A person is something else there.
+    MemberChanged,
+    /// A person is not in it any more.
+    MemberRemoved,
+    /// A server went to another place.
+    ServerMoved,
 }
 
 impl Event {
@@ -175,6 +189,13 @@ impl Event {
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",
             Self::NoteLeft => "note.left",
+            Self::PlaceMade => "place.made",
+            Self::PlaceRenamed => "place.renamed",
+            Self::PlaceRemoved => "place.removed",
+            Self::MemberAdded => "workspace.member_added",
+            Self::MemberChanged => "workspace.member_changed",
+            Self::MemberRemoved => "workspace.member_removed",
+            Self::ServerMoved => "server.moved",
         }
     }
 }

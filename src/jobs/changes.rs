@@ -73,7 +73,14 @@ impl Due {
             }
         }
         // A key may have been withdrawn because somebody else has it: what it signed is good no more.
-        let decisive = [revocation::CHANGED, identity::CHANGED, client::CHANGED, signing_key::CHANGED];
+        let decisive = [
+            revocation::CHANGED,
+            identity::CHANGED,
+            client::CHANGED,
+            signing_key::CHANGED,
+            places::CHANGED,
+            upstreams::CHANGED,
+        ];
         if decisive.iter().all(|topic| !self.topics.contains(topic))
             && let Some(connection) = self.connection.take()
         {

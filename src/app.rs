@@ -153,7 +153,10 @@ impl App {
     }
 
     /// Runs a verb that changes where things are. On this node it is so before the answer goes out; the others hear of it.
-    pub async fn arrange<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>) -> Result<T, db::Error> {
+    pub async fn arrange<T>(
+        &self,
+        verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>,
+    ) -> Result<T, db::Error> {
         let outcome = self.db.write(verb).await?;
         self.access.forget_subjects();
         self.places.reload(&self.db).await?;

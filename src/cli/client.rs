@@ -204,12 +204,12 @@ fn facts(client: &Client) -> Value {
 impl Named {
     /// Cuts it off. A running server hears of it at once.
     pub fn disable(self, config: Config) -> Result<Report, Failure> {
-        self.change(config, "disabled", async |conn, terms, id| disable::disable(conn, terms, id).await)
+        self.change(config, "disabled", async |conn, terms, id| disable::disable(conn, terms, None, id).await)
     }
 
     /// Lets it act again.
     pub fn enable(self, config: Config) -> Result<Report, Failure> {
-        self.change(config, "enabled", async |conn, terms, id| disable::enable(conn, terms, id).await)
+        self.change(config, "enabled", async |conn, terms, id| disable::enable(conn, terms, None, id).await)
     }
 
     fn change(

@@ -13,7 +13,7 @@ use crate::audit::{self, Entry, Event};
 use crate::crypto::PlainToken;
 use crate::db::Connection;
 use crate::places::Reach;
-use crate::types::{Permissions, PlaceId, UserId};
+use crate::types::{Permissions, PlaceId, Scope, UserId, known_scopes as known};
 
 /// For which workspace a client is registered, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,12 @@ pub struct Narrowed {
     pub reach: Reach,
     /// What they may do to each kind of thing; whatever their scope allows when there is none.
     pub permissions: Option<Permissions>,
+}
+
+/// The most that a client may be granted whose tokens have these permissions: what they need, and to say who its people are.
+pub fn scope_of(permissions: &Permissions) -> Scope {
+    let of_people = [known::OPENID, known::EMAIL, known::PROFILE, known::GROUPS, known::OFFLINE_ACCESS];
+    Scope::of(&of_people).union(&permissions.scope())
 }
 
 /// How it went.

@@ -89,8 +89,7 @@ pub async fn change(
         return Ok(Membership::Done);
     }
     member::set(conn, workspace, user, role, now).await?;
-    let detail =
-        json!({ "by": actor.in_trail(), "workspace": workspace, "from": before.name(), "role": role.name() });
+    let detail = json!({ "by": actor.in_trail(), "workspace": workspace, "from": before.name(), "role": role.name() });
     record(conn, Entry::new(Event::MemberChanged).user(user).detail(detail), origin, now).await
 }
 

@@ -231,8 +231,7 @@ mod tests {
 
     #[test]
     fn what_is_made_is_one_level_below_and_has_a_name_and_a_title() {
-        let (admin, person) =
-            (Actor::Operator, Actor::Person { id: UserId::fresh(), is_admin: false });
+        let (admin, person) = (Actor::Operator, Actor::Person { id: UserId::fresh(), is_admin: false });
         let workspace = place(Kind::Workspace, None, "acme");
         let project = place(Kind::Project, Some(workspace.id), "apps");
         let folder = place(Kind::Folder, Some(project.id), "web");

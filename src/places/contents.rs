@@ -61,7 +61,11 @@ mod tests {
     #[test]
     fn what_is_there_is_counted_in_words() {
         let contents = |servers, places, accounts| {
-            Contents(vec![(servers, "server", "servers"), (places, "project", "projects"), (accounts, "account", "accounts")])
+            Contents(vec![
+                (servers, "server", "servers"),
+                (places, "project", "projects"),
+                (accounts, "account", "accounts"),
+            ])
         };
         for (found, words) in [
             (contents(0, 0, 0), "nothing"),

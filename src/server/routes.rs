@@ -128,10 +128,33 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .configure(clients)
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
+}
+
+fn clients(config: &mut ServiceConfig) {
+    use pages::settings::clients::{clean_up, detail, edit, list, logo, new, secrets, self_registered, state};
+    config
+        .service(web::resource(urls::CLIENTS).route(read(list::get)))
+        .service(
+            web::resource(urls::SELF_REGISTERED_CLIENTS)
+                .route(read(self_registered::get))
+                .route(web::post().to(self_registered::post)),
+        )
+        .service(web::resource(urls::CLEAN_UP_CLIENTS).route(read(clean_up::get)).route(web::post().to(clean_up::post)))
+        .service(web::resource(urls::NEW_CLIENT).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::CLIENT).route(read(detail::get)))
+        .service(web::resource(urls::EDIT_CLIENT).route(read(edit::get)).route(web::post().to(edit::post)))
+        .service(web::resource(urls::CLIENT_SECRETS).route(read(secrets::get)).route(web::post().to(secrets::post)))
+        .service(web::resource(urls::CLIENT_LOGO).route(read(logo::get)).route(web::post().to(logo::post)))
+        .service(
+            web::resource(urls::DISABLE_CLIENT).route(read(state::ask_disable)).route(web::post().to(state::disable)),
+        )
+        .service(web::resource(urls::REMOVE_CLIENT).route(read(state::ask_remove)).route(web::post().to(state::remove)))
+        .service(web::resource(urls::LOGOS).route(read(logo::picture)));
 }
 
 /// What only those who work on the pages look at.

@@ -85,7 +85,9 @@ impl ScopingFields {
             "write" => Ok(WantedPermissions::Write),
             _ => match self.grants.parse() {
                 Ok(these) => Ok(WantedPermissions::These(these)),
-                Err(_) => Err(ScopingError { field: "grants", words: "Choose among the boxes of this table.".to_owned() }),
+                Err(_) => {
+                    Err(ScopingError { field: "grants", words: "Choose among the boxes of this table.".to_owned() })
+                }
             },
         }
     }
@@ -95,7 +97,9 @@ impl From<Refusal> for ScopingError {
     fn from(refusal: Refusal) -> Self {
         let (field, words) = match refusal {
             Refusal::NoPlace => ("scope", "Choose at least one workspace, or a part of one.".to_owned()),
-            Refusal::Place(_) => ("scope", "A place that was ticked is gone, or you are not in it any more.".to_owned()),
+            Refusal::Place(_) => {
+                ("scope", "A place that was ticked is gone, or you are not in it any more.".to_owned())
+            }
             Refusal::NoPermission => ("permissions", "Choose what may be done there.".to_owned()),
             Refusal::Permission(which) => ("grants", format!("You cannot give {which} in the places that are ticked.")),
         };
@@ -163,14 +167,19 @@ impl ScopingView {
             chosen,
             below: Vec::new(),
         };
-        let apps = TreeNode { below: vec![leaf("f1", "Web", "1 server", true)], ..leaf("p1", "Apps", "2 servers", false) };
+        let apps =
+            TreeNode { below: vec![leaf("f1", "Web", "1 server", true)], ..leaf("p1", "Apps", "2 servers", false) };
         let acme = TreeNode { below: vec![apps], ..leaf("w1", &title, "3 servers", false) };
         let places = format!("{title} / Apps / Web");
         Self {
             tree: vec![leaf("w0", "MCP Gateway", "no servers yet", true), acme],
             modes: modes("read"),
             grid: grid(&Permissions::write(), &Permissions::read()),
-            words: ScopingWords { can: "read".to_owned(), of: "1 server".to_owned(), places: format!("MCP Gateway, {places}") },
+            words: ScopingWords {
+                can: "read".to_owned(),
+                of: "1 server".to_owned(),
+                places: format!("MCP Gateway, {places}"),
+            },
         }
     }
 }
@@ -192,7 +201,9 @@ fn modes(chosen: &str) -> Vec<Choice> {
         Choice::new("write", "Read and write")
             .words("read and write")
             .detail("Also use tools that change things; not those that delete."),
-        Choice::new(GRID, "Choose for each kind").words("do what the table says").detail("A table of everything that can be given."),
+        Choice::new(GRID, "Choose for each kind")
+            .words("do what the table says")
+            .detail("A table of everything that can be given."),
     ]
     .map(|choice| {
         let is_chosen = choice.value == chosen;

@@ -119,6 +119,13 @@ impl Listed {
         found.map(Self::read).transpose()
     }
 
+    /// The clients of these ids.
+    pub async fn find_all(conn: &mut Connection, ids: &[&str]) -> QueryResult<Vec<Self>> {
+        let ids: Vec<&str> = ids.iter().copied().filter(|id| !id.contains('\0')).collect();
+        let found: Vec<Found> = joined().filter(clients::id.eq_any(ids)).select(columns!()).load(conn).await?;
+        found.into_iter().map(Self::read).collect()
+    }
+
     /// Where a list in this order goes on after it.
     pub fn mark(&self, sort: Sort) -> After {
         let micros = |at: DateTime<Utc>| at.timestamp_micros().to_string();

@@ -1,5 +1,6 @@
 //! Settings: what a person sees and changes of their own.
 
 pub mod apps;
+pub mod clients;
 #[cfg(debug_assertions)]
 pub mod components;

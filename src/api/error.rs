@@ -17,6 +17,8 @@ use crate::http::no_store::NoStore;
 pub enum Problem {
     /// A parameter is wrong.
     BadRequest(&'static str),
+    /// What was sent cannot be so; the words name the value.
+    Invalid(String),
     /// The credential is missing, no good, or not enough: with the header that says so (RFC 6750 §3).
     Challenged(Challenge),
     /// Not from that web page, or not by this caller at all.
@@ -34,7 +36,7 @@ pub enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Challenged(challenge) => challenge.status_code(),
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -48,6 +50,7 @@ impl Problem {
     fn particulars(&self) -> Value {
         match self {
             Self::BadRequest(why) | Self::Forbidden(why) => json!({ "detail": why }),
+            Self::Invalid(why) => json!({ "detail": why }),
             Self::Challenged(challenge) => {
                 let mut body = challenge.body();
                 body["detail"] = body["error_description"].take();

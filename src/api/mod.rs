@@ -18,6 +18,26 @@ pub async fn not_found() -> Problem {
     Problem::NotFound
 }
 
+/// A list that is looked at and added to.
+pub async fn only_get_and_post() -> Problem {
+    Problem::MethodNotAllowed("GET, HEAD, POST, OPTIONS")
+}
+
+/// A resource that is looked at, changed and removed.
+pub async fn only_get_patch_and_delete() -> Problem {
+    Problem::MethodNotAllowed("GET, HEAD, PATCH, DELETE, OPTIONS")
+}
+
+/// A list that is only added to.
+pub async fn only_post() -> Problem {
+    Problem::MethodNotAllowed("POST, OPTIONS")
+}
+
+/// A resource that is only removed.
+pub async fn only_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, OPTIONS")
+}
+
 /// A resource that is only looked at.
 pub async fn only_get() -> Problem {
     Problem::MethodNotAllowed("GET, HEAD, OPTIONS")

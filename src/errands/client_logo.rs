@@ -9,6 +9,9 @@ use crate::types::{Logo, LogoError};
 /// Whoever registers a client is a stranger to the hosts that we can reach: only public addresses, no redirects, so many bytes
 /// and no more. What the answer says of its own type is not believed.
 pub async fn fetch(app: &App, url: &str) -> Result<Logo, String> {
+    if url.chars().any(char::is_control) {
+        return Err(NetError::BadUrl.to_string());
+    }
     let request = Request::get(url).with("accept", "image/png, image/jpeg, image/webp");
     let answer = app.net.exchange(Purpose::ClientDocument, &request, Logo::LARGEST).await;
     let answer = answer.map_err(|error| error.to_string())?;

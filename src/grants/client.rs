@@ -610,6 +610,9 @@ pub async fn is_still(conn: &mut Connection, id: &str, metadata_hash: &[u8]) -> 
 
 /// Cuts a client off (`Some`), or lets it act again (`None`): `false` when nothing changed. Every node hears of it.
 pub async fn set_disabled(conn: &mut Connection, id: &str, at: Option<DateTime<Utc>>) -> QueryResult<bool> {
+    if id.contains('\0') {
+        return Ok(false);
+    }
     let changes = table::disabled_at.is_null().eq(at.is_some());
     let changed = diesel::update(table::table.find(id).filter(changes)).set(table::disabled_at.eq(at));
     if changed.execute(conn).await? == 0 {

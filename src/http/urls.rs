@@ -113,6 +113,8 @@ pub const API_CLIENT_SECRETS: &str = "/api/v1/clients/{id}/secrets";
 pub const API_CLIENT_SECRET: &str = "/api/v1/clients/{id}/secrets/{secret_id}";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
+/// End one of them, or all.
+pub const REVOKE_APPS: &str = "/settings/apps/revoke";
 /// Administration → Connection doctor.
 pub const DOCTOR: &str = "/admin/doctor";
 /// Administration → Recent connections.

@@ -105,6 +105,20 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    use api::v1::clients;
+    let list = posted(urls::API_CLIENTS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let list = list.route(read(clients::list)).route(web::post().to(clients::create));
+    config.service(list.default_service(web::to(api::only_get_and_post)));
+    let one = posted(urls::API_CLIENT, FORM_LIMIT).wrap(allowed(public_url, server));
+    let one = one.route(read(clients::get)).route(web::patch().to(clients::change));
+    let one = one.route(web::delete().to(clients::remove));
+    config.service(one.default_service(web::to(api::only_get_patch_and_delete)));
+    let secrets = posted(urls::API_CLIENT_SECRETS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let secrets = secrets.route(web::post().to(clients::rotate));
+    config.service(secrets.default_service(web::to(api::only_post)));
+    let secret = web::resource(urls::API_CLIENT_SECRET).wrap(allowed(public_url, server));
+    let secret = secret.route(web::delete().to(clients::end_secret));
+    config.service(secret.default_service(web::to(api::only_delete)));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
@@ -127,7 +141,8 @@ fn pages(config: &mut ServiceConfig) {
                 .route(web::post().to(consent::post)),
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
-        .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::APPS).route(read(apps::get)))
+        .service(web::resource(urls::REVOKE_APPS).route(read(apps::ask)).route(web::post().to(apps::post)))
         .configure(clients)
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))

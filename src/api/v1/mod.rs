@@ -1,4 +1,5 @@
 //! The first version of the management API.
 
+pub mod clients;
 pub mod mcp_servers;
 mod page;

@@ -207,6 +207,7 @@ impl Wanted<'_> {
         match self.search.filter(|text| !text.is_empty()) {
             None => query,
             Some(text) => {
+                let text = text.replace('\0', "");
                 let part = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
                 query.filter(clients::name.ilike(part.clone()).or(clients::id.ilike(part)))
             }

@@ -65,6 +65,11 @@ impl Site {
         self.to(urls::SWITCH_WORKSPACE)
     }
 
+    /// End a connected app, or all.
+    pub fn revoke_apps(&self) -> String {
+        self.to(urls::REVOKE_APPS)
+    }
+
     /// Settings → MCP Setup → OAuth Clients.
     pub fn clients(&self) -> String {
         self.to(urls::CLIENTS)

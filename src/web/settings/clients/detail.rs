@@ -20,7 +20,7 @@ use crate::types::RedirectUri;
 use crate::web::components::{Badge, Crumb};
 use crate::web::scoping::ScopingWords;
 use crate::web::shell::{Menu, Shell};
-use crate::web::words::{self, Moment};
+use crate::web::words::{self, Identity, Moment};
 
 /// As much of its trail is shown.
 const TOLD: i64 = 20;

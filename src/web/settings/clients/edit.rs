@@ -91,7 +91,6 @@ pub async fn post(
 
 fn page(app: &App, signed_in: &SignedIn, known: &Listed, fields: &ClientFields, errors: Errors) -> EditPage {
     let site = Site::of(&app.config.server.public_url);
-    let is_scoped = known.ownership.is_some();
     EditPage {
         above: above(&site, Some(known)),
         action: site.of_client(urls::EDIT_CLIENT, &known.client.id),
@@ -102,7 +101,8 @@ fn page(app: &App, signed_in: &SignedIn, known: &Listed, fields: &ClientFields, 
         name: fields.name.clone(),
         redirect_uris: fields.redirect_uris.clone(),
         jwks: fields.jwks.clone(),
-        scoping: is_scoped.then(|| ScopingView::new(app, &subject(signed_in), Purpose::Client, &fields.scoping)),
+        scoping: ScopingView::new(app, &subject(signed_in), Purpose::Client, &fields.scoping),
+        is_scoped: known.ownership.is_some(),
         errors,
         shell: Shell::of(app, signed_in, Menu::Clients),
         site,
@@ -137,8 +137,10 @@ pub struct EditPage {
     pub redirect_uris: String,
     /// The same.
     pub jwks: String,
-    /// What it is narrowed to; none where it is the whole installation's.
-    pub scoping: Option<ScopingView>,
+    /// What it is narrowed to.
+    pub scoping: ScopingView,
+    /// False where it is the whole installation's, and narrowed to nothing.
+    pub is_scoped: bool,
 }
 
 impl EditPage {
@@ -156,7 +158,8 @@ impl EditPage {
             name: "Team notes".to_owned(),
             redirect_uris: "https://notes.example/callback".to_owned(),
             jwks: String::new(),
-            scoping: Some(ScopingView::sample()),
+            scoping: ScopingView::sample(),
+            is_scoped: true,
             shell: Shell::sample(Menu::Clients),
             site,
         };
@@ -166,7 +169,7 @@ impl EditPage {
             redirect_uris: "https://notes.example/#</textarea><script>alert(1)</script>".to_owned(),
             signs: true,
             jwks: "</textarea><script>alert(1)</script>".to_owned(),
-            scoping: None,
+            is_scoped: false,
             ..notes.clone()
         };
         vec![notes, wrong]

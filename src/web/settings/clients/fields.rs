@@ -62,7 +62,9 @@ impl ClientFields {
         }
         let jwks = match self.jwks.trim() {
             "" => Ok(None),
-            text => serde_json::from_str(text).map(Some),
+            // PostgreSQL keeps no NUL.
+            text if text.contains("\\u0000") => Err(()),
+            text => serde_json::from_str(text).map(Some).map_err(drop),
         };
         if jwks.is_err() {
             errors.add("jwks", "This is no JSON Web Key Set: paste the whole {\"keys\": […]}.");

@@ -11,6 +11,7 @@ pub mod documents;
 pub mod holder;
 pub mod issuers;
 pub mod m2m;
+pub mod owned;
 pub mod relying_party;
 pub mod signer;
 pub mod witness;

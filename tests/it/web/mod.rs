@@ -1,5 +1,6 @@
 //! The pages that decide about clients (consent, connected apps), and those of administrators.
 
 mod apps;
+mod clients;
 mod consent;
 mod doctor;

@@ -3,9 +3,11 @@
 //! | Specification | Section | File | Test |
 //! |---|---|---|---|
 //! | RFC 9457 | 3 problem details | `error.rs` | `tests/it/api/mcp_servers.rs` |
+//! | RFC 8259 | JSON bodies | `body.rs` | `tests/it/api/workspaces.rs` |
 //! | RFC 6750 | 3 challenges | `caller.rs` | `tests/it/api/mcp_servers.rs` |
 //! | RFC 9728 | 2 resource metadata | `metadata.rs` | `tests/it/api/mcp_servers.rs` |
 
+mod body;
 mod caller;
 mod error;
 pub mod metadata;
@@ -18,22 +20,32 @@ pub async fn not_found() -> Problem {
     Problem::NotFound
 }
 
-/// A list that is looked at and added to.
-pub async fn only_get_and_post() -> Problem {
-    Problem::MethodNotAllowed("GET, HEAD, POST, OPTIONS")
+/// A list to which things are added.
+pub async fn get_or_post() -> Problem {
+    Problem::MethodNotAllowed("GET, HEAD, OPTIONS, POST")
 }
 
-/// A resource that is looked at, changed and removed.
-pub async fn only_get_patch_and_delete() -> Problem {
-    Problem::MethodNotAllowed("GET, HEAD, PATCH, DELETE, OPTIONS")
+/// One thing that is looked at, changed and removed.
+pub async fn get_patch_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS, PATCH")
 }
 
-/// A list that is only added to.
+/// One thing that is changed and removed.
+pub async fn patch_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, OPTIONS, PATCH")
+}
+
+/// One thing that is only changed.
+pub async fn only_patch() -> Problem {
+    Problem::MethodNotAllowed("OPTIONS, PATCH")
+}
+
+/// A list to which things are only added.
 pub async fn only_post() -> Problem {
-    Problem::MethodNotAllowed("POST, OPTIONS")
+    Problem::MethodNotAllowed("OPTIONS, POST")
 }
 
-/// A resource that is only removed.
+/// One thing that is only removed.
 pub async fn only_delete() -> Problem {
     Problem::MethodNotAllowed("DELETE, OPTIONS")
 }

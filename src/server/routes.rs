@@ -108,22 +108,46 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     use api::v1::clients;
     let list = posted(urls::API_CLIENTS, FORM_LIMIT).wrap(allowed(public_url, server));
     let list = list.route(read(clients::list)).route(web::post().to(clients::create));
-    config.service(list.default_service(web::to(api::only_get_and_post)));
+    config.service(list.default_service(web::to(api::get_or_post)));
     let one = posted(urls::API_CLIENT, FORM_LIMIT).wrap(allowed(public_url, server));
     let one = one.route(read(clients::get)).route(web::patch().to(clients::change));
     let one = one.route(web::delete().to(clients::remove));
-    config.service(one.default_service(web::to(api::only_get_patch_and_delete)));
+    config.service(one.default_service(web::to(api::get_patch_or_delete)));
     let secrets = posted(urls::API_CLIENT_SECRETS, FORM_LIMIT).wrap(allowed(public_url, server));
     let secrets = secrets.route(web::post().to(clients::rotate));
     config.service(secrets.default_service(web::to(api::only_post)));
     let secret = web::resource(urls::API_CLIENT_SECRET).wrap(allowed(public_url, server));
     let secret = secret.route(web::delete().to(clients::end_secret));
     config.service(secret.default_service(web::to(api::only_delete)));
+    config.configure(|config| workspaces(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
+/// Workspaces, projects and folders, who is in them, and which servers.
+fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{mcp_servers, members, workspaces};
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let server = at(urls::API_MCP_SERVER).route(web::patch().to(mcp_servers::patch));
+    config.service(server.default_service(web::to(api::only_patch)));
+    let list = at(urls::API_WORKSPACES).route(read(workspaces::list));
+    config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
+    let list = at(urls::API_PLACES).route(read(workspaces::list_places));
+    config.service(list.route(web::post().to(workspaces::create_place)).default_service(web::to(api::get_or_post)));
+    for path in [urls::API_WORKSPACE, urls::API_PLACE] {
+        let one = at(path).route(read(workspaces::get));
+        let one = one.route(web::patch().to(workspaces::patch)).route(web::delete().to(workspaces::delete));
+        config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    }
+    let list = at(urls::API_MEMBERS).route(read(members::list));
+    config.service(list.route(web::post().to(members::add)).default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_MEMBER);
+    let one = one.route(web::patch().to(members::patch)).route(web::delete().to(members::delete));
+    config.service(one.default_service(web::to(api::patch_or_delete)));
+}
+
 fn pages(config: &mut ServiceConfig) {
-    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::settings::{apps, setup};
+    use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -144,6 +168,9 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(urls::APPS).route(read(apps::get)))
         .service(web::resource(urls::REVOKE_APPS).route(read(apps::ask)).route(web::post().to(apps::post)))
         .configure(clients)
+        .configure(workspace_pages)
+        .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
+        .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
@@ -170,6 +197,19 @@ fn clients(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::REMOVE_CLIENT).route(read(state::ask_remove)).route(web::post().to(state::remove)))
         .service(web::resource(urls::LOGOS).route(read(logo::picture)));
+}
+
+/// Settings → Workspaces.
+fn workspace_pages(config: &mut ServiceConfig) {
+    use pages::settings::workspaces::{self, itself, members, new, places, servers};
+    config
+        .service(web::resource(urls::SWITCH_WORKSPACE).route(web::post().to(workspaces::switch)))
+        .service(web::resource(urls::WORKSPACES).route(read(workspaces::get)))
+        .service(web::resource(urls::NEW_WORKSPACE).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::WORKSPACE).route(read(members::get)).route(web::post().to(members::post)))
+        .service(web::resource(urls::WORKSPACE_PLACES).route(read(places::get)).route(web::post().to(places::post)))
+        .service(web::resource(urls::WORKSPACE_SERVERS).route(read(servers::get)).route(web::post().to(servers::post)))
+        .service(web::resource(urls::WORKSPACE_ITSELF).route(read(itself::get)).route(web::post().to(itself::post)));
 }
 
 /// What only those who work on the pages look at.

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::http::SignedIn;
 use crate::http::page::{Foreign, Site};
+use crate::places::Place;
 use crate::types::DEFAULT_WORKSPACE;
 
 /// Who is signed in, and where in the menu they are.
@@ -49,6 +50,10 @@ pub enum Menu {
     Apps,
     /// OAuth clients.
     Clients,
+    /// Workspaces.
+    Workspaces,
+    /// Set up a client.
+    Setup,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -100,13 +105,15 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Clients, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::Clients, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
             Self::Clients => Section::McpSetup,
+            Self::Workspaces => Section::Settings,
+            Self::Setup => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -116,6 +123,8 @@ impl Menu {
         match self {
             Self::Apps => site.apps(),
             Self::Clients => site.clients(),
+            Self::Workspaces => site.workspaces(),
+            Self::Setup => site.mcp_setup(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -125,6 +134,8 @@ impl Menu {
         match self {
             Self::Apps => "Connected apps",
             Self::Clients => "OAuth Clients",
+            Self::Workspaces => "Workspaces",
+            Self::Setup => "Set up a client",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }
@@ -138,7 +149,7 @@ impl Shell {
             person: Foreign::new(&signed_in.person.display_name),
             csrf: signed_in.csrf_token(&app.keys),
             administers: signed_in.person.is_admin,
-            workspaces: vec![WorkspaceEntry::only()],
+            workspaces: workspaces(app, signed_in),
             here: here.into(),
         }
     }
@@ -183,6 +194,17 @@ impl Shell {
         let others = [other("acme", Foreign::new("Acme Research")), other("hostile", Foreign::hostile_sample())];
         Self { workspaces: [WorkspaceEntry::only()].into_iter().chain(others).collect(), ..self }
     }
+}
+
+fn workspaces(app: &App, signed_in: &SignedIn) -> Vec<WorkspaceEntry> {
+    let tree = app.places.tree();
+    let here = signed_in.workspace(&tree).map(|place| place.id);
+    let entry = |place: &Place| WorkspaceEntry {
+        name: place.name.to_string(),
+        title: Foreign::new(&place.title),
+        here: Some(place.id) == here,
+    };
+    signed_in.workspaces(&tree).into_iter().map(entry).collect()
 }
 
 impl WorkspaceEntry {

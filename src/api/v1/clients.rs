@@ -1,10 +1,9 @@
 //! `/api/v1/clients`: the OAuth clients that somebody registered, and those that made themselves known.
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use crate::access::Principal;
 use crate::access::action::Action;
 use crate::access::policy::{self, Decision};
 use crate::access::scoping::{self, Maker, Purpose, Wanted as WantedScoping, WantedPermissions};
+use crate::api::body;
 use crate::api::caller::{ClientManager, ClientViewer};
 use crate::api::error::Problem;
 use crate::app::App;
@@ -134,7 +134,7 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(&request)?;
     let params = Params::parse(request.query_string().as_bytes());
-    let (now, tree) = (app.clock.now(), app.places.tree());
+    let (now, tree) = (app.clock.now(), app.tree().await?);
     let sort = match params.get("sort") {
         None | Some("newest") => Sort::Newest,
         Some("name") => Sort::Name,
@@ -207,14 +207,14 @@ pub async fn create(
     app: Data<App>,
     ClientManager(manager): ClientManager,
     request: HttpRequest,
-    body: Bytes,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let new: New = read(&body)?;
-    let tree = app.places.tree();
+    let new: New = body::read(&request, payload).await?;
+    let tree = app.tree().await?;
     let auth_method = method(&new)?;
     let wanted = WantedScoping { scope: new.scope, permissions: new.permissions };
     let scoping = scoping::judge(&Maker::by(&manager), Purpose::Client, &wanted, &tree);
-    let scoping = scoping.map_err(|refusal| Problem::Invalid(refusal.to_string()))?;
+    let scoping = scoping.map_err(|refusal| Problem::Refused(refusal.to_string()))?;
     let workspace = workspace(&manager, new.workspace.as_deref(), &scoping.reach, &tree)?;
     let plan = Plan {
         name: new.name,
@@ -222,7 +222,7 @@ pub async fn create(
         redirect_uris: uris(&new.redirect_uris)?,
         grant_types: Words::from_iter(["authorization_code", "refresh_token"]),
         scope: scope_of(&scoping.permissions),
-        options: ClientOptions { jwks: new.jwks, ..ClientOptions::default() },
+        options: ClientOptions { jwks: keys(new.jwks)?, ..ClientOptions::default() },
     };
     let narrowed = Narrowed { reach: scoping.reach, permissions: Some(scoping.permissions) };
     let logo = fetched(&app, new.logo_uri.as_deref()).await?;
@@ -245,7 +245,7 @@ pub async fn create(
             let location = app.at(&urls::API_CLIENT.replace("{id}", &id));
             Ok(HttpResponse::Created().no_store().insert_header((LOCATION, location)).json(made))
         }
-        Registering::Refused(flaw) => Err(Problem::Invalid(flaw.to_string())),
+        Registering::Refused(flaw) => Err(Problem::Refused(flaw.to_string())),
         Registering::Already(_) => Err(Problem::Internal("a random id was taken".to_owned())),
     }
 }
@@ -269,9 +269,9 @@ pub async fn change(
     ClientManager(manager): ClientManager,
     request: HttpRequest,
     id: Path<String>,
-    body: Bytes,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let change: Change = read(&body)?;
+    let change: Change = body::read(&request, payload).await?;
     let known = seen(&app, &manager, Verb::Write, &id).await?;
     let describes = change.name.is_some()
         || change.redirect_uris.is_some()
@@ -282,7 +282,7 @@ pub async fn change(
     if describes {
         may_change(&manager, &known.client)?;
     }
-    let wish = wish(&app, &manager, &known, &change)?;
+    let wish = wish(&app.tree().await?, &manager, &known, &change)?;
     let logo = fetched(&app, change.logo_uri.as_deref()).await?;
     let origin = origin_of(&request);
     let (terms, by) = (app.terms(&origin), person(&manager));
@@ -306,7 +306,7 @@ pub async fn change(
             let known = find(&app, &id).await?.ok_or(Problem::NotFound)?;
             Ok(HttpResponse::Ok().no_store().json(item(&app, known).await?))
         }
-        ChangeClient::Refused(flaw) => Err(Problem::Invalid(flaw.to_string())),
+        ChangeClient::Refused(flaw) => Err(Problem::Refused(flaw.to_string())),
         ChangeClient::Gone => Err(Problem::NotFound),
     }
 }
@@ -343,9 +343,9 @@ pub async fn rotate(
     ClientManager(manager): ClientManager,
     request: HttpRequest,
     id: Path<String>,
-    body: Bytes,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Rotate { overlap_seconds } = if body.is_empty() { Rotate { overlap_seconds: 0 } } else { read(&body)? };
+    let Rotate { overlap_seconds } = body::read(&request, payload).await?;
     let known = seen(&app, &manager, Verb::Write, &id).await?;
     may_change(&manager, &known.client)?;
     let overlap = TimeDelta::try_seconds(overlap_seconds).unwrap_or(TimeDelta::MAX);
@@ -390,7 +390,8 @@ pub async fn end_secret(
 /// workspace are the administrators'.
 async fn seen(app: &App, caller: &Principal, verb: Verb, id: &str) -> Result<Listed, Problem> {
     let known = find(app, id).await?.ok_or(Problem::NotFound)?;
-    let path = known.ownership.as_ref().and_then(|own| app.places.tree().path(own.workspace_id));
+    let tree = app.tree().await?;
+    let path = known.ownership.as_ref().and_then(|own| tree.path(own.workspace_id));
     let is_theirs = match &path {
         Some(path) => may(caller, verb, path),
         None => caller.subject.is_admin(),
@@ -419,19 +420,19 @@ fn may_change(caller: &Principal, client: &Client) -> Result<(), Problem> {
 }
 
 /// What a client is to be: what is left out stays as it is.
-fn wish(app: &App, manager: &Principal, known: &Listed, change: &Change) -> Result<Wish, Problem> {
-    let (client, tree) = (&known.client, app.places.tree());
+fn wish(tree: &Tree, manager: &Principal, known: &Listed, change: &Change) -> Result<Wish, Problem> {
+    let client = &known.client;
     let (mut scope, mut narrowed) = (client.scope.clone(), Narrowed::default());
     if let Some(own) = &known.ownership {
         narrowed = Narrowed { reach: own.narrowed_to(), permissions: own.permissions.clone() };
         if change.scope.is_some() || change.permissions.is_some() {
             let present = own.permissions.clone().unwrap_or_else(Permissions::all);
             let wanted = WantedScoping {
-                scope: change.scope.clone().or_else(|| scoping::paths(&narrowed.reach, &tree)).unwrap_or_default(),
+                scope: change.scope.clone().or_else(|| scoping::paths(&narrowed.reach, tree)).unwrap_or_default(),
                 permissions: change.permissions.clone().unwrap_or(WantedPermissions::These(present)),
             };
-            let judged = scoping::judge(&Maker::by(manager), Purpose::Client, &wanted, &tree);
-            let judged = judged.map_err(|refusal| Problem::Invalid(refusal.to_string()))?;
+            let judged = scoping::judge(&Maker::by(manager), Purpose::Client, &wanted, tree);
+            let judged = judged.map_err(|refusal| Problem::Refused(refusal.to_string()))?;
             scope = scope_of(&judged.permissions);
             narrowed = Narrowed { reach: judged.reach, permissions: Some(judged.permissions) };
         }
@@ -441,7 +442,7 @@ fn wish(app: &App, manager: &Principal, known: &Listed, change: &Change) -> Resu
     Ok(Wish {
         name: change.name.clone().unwrap_or_else(|| client.name.clone()),
         redirect_uris: change.redirect_uris.as_deref().map_or_else(|| Ok(client.redirect_uris.clone()), uris)?,
-        jwks: change.jwks.clone().or_else(|| client.options.jwks.clone()),
+        jwks: keys(change.jwks.clone())?.or_else(|| client.options.jwks.clone()),
         scope,
         narrowed,
     })
@@ -459,7 +460,7 @@ async fn item(app: &App, known: Listed) -> Result<Item, Problem> {
     let old = client_secret::good(&mut conn, &known.client.id, now).await.map_err(db::Error::from)?;
     let connected = people.first().map_or(0, |(_, people)| *people);
     let replaced_secrets = old.into_iter().map(OldSecret::from).collect();
-    Ok(Item { replaced_secrets, ..Item::new(known, connected, &app.places.tree(), Sort::Newest) })
+    Ok(Item { replaced_secrets, ..Item::new(known, connected, &*app.tree().await?, Sort::Newest) })
 }
 
 /// The workspace that is named, or else the one of the first place that the client reaches: the caller's to manage.
@@ -473,7 +474,7 @@ fn workspace(manager: &Principal, named: Option<&str>, reach: &Reach, tree: &Tre
     };
     let theirs = found.filter(|id| tree.path(*id).is_some_and(|path| may(manager, Verb::Write, &path)));
     theirs.ok_or_else(|| match named {
-        Some(name) => Problem::Invalid(format!("there is no workspace {name:?} that you manage")),
+        Some(name) => Problem::Refused(format!("there is no workspace {name:?} that you manage")),
         None => Problem::BadRequest("Name a workspace that you manage"),
     })
 }
@@ -493,10 +494,18 @@ fn method(new: &New) -> Result<AuthMethod, Problem> {
     }
 }
 
+/// PostgreSQL keeps no NUL.
+fn keys(jwks: Option<Value>) -> Result<Option<Value>, Problem> {
+    match jwks {
+        Some(jwks) if jwks.to_string().contains("\\u0000") => Err(Problem::BadRequest("jwks holds a NUL character")),
+        jwks => Ok(jwks),
+    }
+}
+
 /// Each under the rules of all redirect URIs; the first that breaks one is named.
 fn uris(texts: &[String]) -> Result<Vec<RedirectUri>, Problem> {
     let uri = |text: &String| {
-        text.parse::<RedirectUri>().map_err(|error| Problem::Invalid(format!("redirect_uris: {text:?}: {error}")))
+        text.parse::<RedirectUri>().map_err(|error| Problem::Refused(format!("redirect_uris: {text:?}: {error}")))
     };
     texts.iter().map(uri).collect()
 }
@@ -508,7 +517,7 @@ async fn fetched(app: &App, url: Option<&str>) -> Result<Option<NewLogo>, Proble
         Some("") => Ok(Some(NewLogo::Nothing)),
         Some(url) => match client_logo::fetch(app, url).await {
             Ok(logo) => Ok(Some(NewLogo::Picture(logo, Some(url.to_owned())))),
-            Err(why) => Err(Problem::Invalid(format!("logo_uri: {why}"))),
+            Err(why) => Err(Problem::Refused(format!("logo_uri: {why}"))),
         },
     }
 }
@@ -518,12 +527,4 @@ fn person(caller: &Principal) -> Option<UserId> {
         SubjectId::Person(user) => Some(user),
         SubjectId::Service(_) => None,
     }
-}
-
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    // PostgreSQL keeps no NUL.
-    if body.windows(6).any(|text| text == br"\u0000") {
-        return Err(Problem::BadRequest("The body holds a NUL character"));
-    }
-    serde_json::from_slice(body).map_err(|error| Problem::Invalid(format!("the body is not as it must be: {error}")))
 }

@@ -2,4 +2,6 @@
 
 pub mod clients;
 pub mod mcp_servers;
+pub mod members;
 mod page;
+pub mod workspaces;

@@ -55,6 +55,11 @@ impl Site {
         self.to(urls::DEVICE)
     }
 
+    /// MCP Setup → Set up a client.
+    pub fn mcp_setup(&self) -> String {
+        self.to(urls::MCP_SETUP)
+    }
+
     /// Sidebar → Get JWT Token.
     pub fn jwt_token(&self) -> String {
         self.to(urls::JWT_TOKEN)
@@ -104,6 +109,21 @@ impl Site {
     /// Settings → Connected apps.
     pub fn apps(&self) -> String {
         self.to(urls::APPS)
+    }
+
+    /// Settings → Workspaces.
+    pub fn workspaces(&self) -> String {
+        self.to(urls::WORKSPACES)
+    }
+
+    /// Settings → Workspaces → New workspace.
+    pub fn new_workspace(&self) -> String {
+        self.to(urls::NEW_WORKSPACE)
+    }
+
+    /// One of the pages of the workspace of that name.
+    pub fn of_workspace(&self, page: &str, name: &str) -> String {
+        self.to(&page.replace("{workspace}", name))
     }
 
     /// Administration → Connection doctor.

@@ -4,3 +4,5 @@ pub mod apps;
 pub mod clients;
 #[cfg(debug_assertions)]
 pub mod components;
+pub mod setup;
+pub mod workspaces;

@@ -1,3 +1,4 @@
 //! The management API over HTTP: who comes in, and what a program reads there.
 
 mod mcp_servers;
+mod workspaces;

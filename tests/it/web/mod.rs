@@ -1,6 +1,9 @@
-//! The pages that decide about clients (consent, connected apps), and those of administrators.
+//! The pages that decide about clients (consent, connected apps), those of workspaces, and those of administrators.
 
 mod apps;
 mod clients;
 mod consent;
 mod doctor;
+mod setup;
+mod snippets;
+mod workspaces;

@@ -109,8 +109,6 @@ pub const CLIENTS: &str = "/settings/clients";
 pub const SELF_REGISTERED_CLIENTS: &str = "/settings/clients/self-registered";
 /// Clean them up.
 pub const CLEAN_UP_CLIENTS: &str = "/settings/clients/clean-up";
-/// Register New OAuth Client.
-pub const NEW_CLIENT: &str = "/settings/clients/new";
 /// One client.
 pub const CLIENT: &str = "/settings/clients/{id}";
 /// Change what it is.

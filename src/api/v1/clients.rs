@@ -282,7 +282,8 @@ pub async fn change(
     if describes {
         may_change(&manager, &known.client)?;
     }
-    let wish = wish(&app.tree().await?, &manager, &known, &change)?;
+    let tree = app.tree().await?;
+    let wish = wish(&tree, &manager, &known, &change)?;
     let logo = fetched(&app, change.logo_uri.as_deref()).await?;
     let origin = origin_of(&request);
     let (terms, by) = (app.terms(&origin), person(&manager));
@@ -460,7 +461,8 @@ async fn item(app: &App, known: Listed) -> Result<Item, Problem> {
     let old = client_secret::good(&mut conn, &known.client.id, now).await.map_err(db::Error::from)?;
     let connected = people.first().map_or(0, |(_, people)| *people);
     let replaced_secrets = old.into_iter().map(OldSecret::from).collect();
-    Ok(Item { replaced_secrets, ..Item::new(known, connected, &*app.tree().await?, Sort::Newest) })
+    let tree = app.tree().await?;
+    Ok(Item { replaced_secrets, ..Item::new(known, connected, &tree, Sort::Newest) })
 }
 
 /// The workspace that is named, or else the one of the first place that the client reaches: the caller's to manage.

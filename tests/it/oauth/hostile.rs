@@ -113,7 +113,7 @@ async fn nasty_fields_of_pages_and_tools_are_answered() {
             format!("{}?app={encoded}", urls::REVOKE_APPS),
             format!("{}?q={encoded}&sort={encoded}&show={encoded}&page={encoded}", urls::CLIENTS),
             format!("{}?type={encoded}", urls::NEW_CLIENT),
-            urls::CLIENT.replace("{id}", &encoded),
+            urls::CLIENT.replace("{id}", &encoded.replace('+', "%20")),
             format!("{}?request={encoded}", urls::CONSENT),
             format!("{}?token={encoded}", urls::SETUP),
             format!("{}?return_to={encoded}", urls::LOGIN),

@@ -14,7 +14,7 @@ pub const NOTES_CALLBACK: &str = "https://notes.example/callback";
 
 impl TestApp {
     /// Somebody who administers the installation, signed in.
-    pub async fn administrator(&self) -> Browser {
+    pub async fn root(&self) -> Browser {
         let person = NewPerson { username: "root".to_owned(), is_admin: true, ..NewPerson::default() };
         let root = self.add(person).await;
         root.sign_in().await;
@@ -54,7 +54,7 @@ impl TestApp {
     }
 
     /// The id of the place of that name.
-    pub fn place(&self, words: &str) -> String {
+    pub fn place_id(&self, words: &str) -> String {
         self.app().places.tree().find(words).unwrap().id.to_string()
     }
 }

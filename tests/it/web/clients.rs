@@ -37,7 +37,7 @@ async fn a_client_made_in_the_page_connects_people_and_reaches_only_its_places()
     let app = TestApp::start().await;
     app.project_with_server().await;
     let (ada, bob) = (app.in_workspace("ada", "member").await, app.person("bob").await);
-    let form = ada.new_client_form().await.set("scope", &app.place("mcp-gateway/apps")).set("permissions", "write");
+    let form = ada.new_client_form().await.set("scope", &app.place_id("mcp-gateway/apps")).set("permissions", "write");
     let client = ada.register_client(&app, &form).await;
 
     let page = bob.consider(&client.ask().url()).await;
@@ -64,7 +64,7 @@ async fn a_public_client_has_no_secret_and_says_so() {
     let page = ada.submit(&form).await;
     let client = made(&app, &page);
     assert_eq!(client.secret, None, "{}", page.words());
-    let native = Client { redirect_uri: "http://127.0.0.1:7777/callback".to_owned(), ..client };
+    let native = Client::known(&app, &client.id, "http://127.0.0.1:7777/callback");
     native.connect(&ada).await;
     let secrets = ada.get(&page_of(urls::CLIENT_SECRETS, &native)).await.assert(200);
     assert!(secrets.words().contains("without one") && !secrets.offers("Rotate secret"));
@@ -153,13 +153,13 @@ async fn a_member_hands_on_no_management_and_no_place_of_others() {
         let page = ada.submit(&tampered).await.assert(200);
         assert!(page.offers("Register client"), "{grants}: {}", page.words());
     }
-    let page = ada.submit(&form.clone().set("scope", &app.place("acme"))).await.assert(200);
+    let page = ada.submit(&form.clone().set("scope", &app.place_id("acme"))).await.assert(200);
     assert!(page.offers("Register client") && !page.words().contains("Acme"), "{}", page.words());
     assert_eq!(app.events("client.added").await.len(), 0);
 
     let client = ada.register_client(&app, &form.set("permissions", "write")).await;
     let asked = client.ask().with("scope", "mcp:read mgmt.read mgmt.admin");
-    let root = app.administrator().await;
+    let root = app.root().await;
     let won = client.win(&root, &asked).await;
     assert_eq!(client.redeem(&won).await.tokens().scope, "mcp:read", "whoever it is");
 }
@@ -194,8 +194,8 @@ async fn clients_of_others_are_not_there() {
             let answer = eve.post_as(&app, &eves, &path, &[&fields[..], &more].concat()).await;
             assert!([400, 404, 405].contains(&answer.status), "{path}: {} {}", answer.status, answer.words());
         }
-        let logo = eve.new_client_form().await;
-        let logo = crate::support::answer::Form { action: urls::CLIENT_LOGO.replace("{id}", id), ..logo };
+        let mut logo = eve.new_client_form().await;
+        logo.action = urls::CLIENT_LOGO.replace("{id}", id);
         eve.upload(&app, &logo, &picture()).await.assert(404);
     }
     assert!(!eve.get(urls::CLIENTS).await.words().contains("Team notes"));
@@ -214,7 +214,7 @@ async fn clients_of_others_are_not_there() {
 #[tokio::test]
 async fn nobody_but_an_administrator_changes_what_one_vouches_for() {
     let app = TestApp::start().await;
-    let (root, max) = (app.administrator().await, app.in_workspace("max", "admin").await);
+    let (root, max) = (app.root().await, app.in_workspace("max", "admin").await);
     let form = root.new_client_form().await;
     let client = root.register_client(&app, &form).await;
     let words = max.consider(&client.ask().url()).await.words();
@@ -242,7 +242,7 @@ async fn a_change_asks_people_again_and_less_takes_effect_at_once_on_every_node(
 
     let edit = ada.get(&page_of(urls::EDIT_CLIENT, &client)).await.assert(200);
     let form = edit.form("Save changes").set("name", "Notes").set("redirect_uris", NOTES_CALLBACK);
-    let form = form.set("scope", &app.place("mcp-gateway/apps"));
+    let form = form.set("scope", &app.place_id("mcp-gateway/apps"));
     let done = ada.follow(ada.submit(&form).await.assert(303)).await;
     assert!(done.words().contains("People are asked again"), "{}", done.words());
     assert_eq!(servers(&app, &tokens.access).await, ["within"], "at once");
@@ -255,7 +255,7 @@ async fn a_change_asks_people_again_and_less_takes_effect_at_once_on_every_node(
     }
     assert!(!nodes().await, "and on the other node");
 
-    let wider = form.set("scope", &app.place("mcp-gateway"));
+    let wider = form.set("scope", &app.place_id("mcp-gateway"));
     let done = ada.follow(ada.submit(&wider).await.assert(303)).await;
     assert!(done.words().contains("everybody has to connect it again"), "{}", done.words());
     app.call_mcp(&tokens.access).await.assert(401);
@@ -273,7 +273,7 @@ async fn a_secret_is_rotated_while_the_old_one_still_works() {
     let page = ada.get(&page_of(urls::CLIENT_SECRETS, &old)).await.assert(200);
     let rotate = page.form("Rotate secret").set("overlap", "86400");
     let shown = ada.submit(&rotate).await;
-    let new = Client { secret: shown.text_of("client-secret"), ..old.clone() };
+    let new = old.proving("client_secret_post", shown.text_of("client-secret").as_deref());
     app.is_secret(new.secret.as_deref().unwrap());
     let again = ada.submit(&rotate).await.assert(303);
     assert!(!again.body.contains("pclx_"), "a reload makes nothing");
@@ -303,7 +303,7 @@ async fn an_old_secret_ends_at_once_when_it_is_revoked_or_never_overlaps() {
         let shown = ada.submit(&page.form("Rotate secret").set("overlap", overlap)).await;
         let secret = shown.text_of("client-secret");
         app.is_secret(secret.as_deref().unwrap());
-        Client { secret, ..old.clone() }
+        old.proving("client_secret_post", secret.as_deref())
     };
     let second = rotate("604800").await;
     let refresh = old.refresh(&tokens.refresh).await.tokens().refresh;
@@ -339,7 +339,7 @@ async fn rotations_at_the_same_time_lose_no_secret() {
     for answer in [shown.0, shown.1, shown.2, shown.3] {
         let secret = answer.text_of("client-secret");
         app.is_secret(secret.as_deref().expect("each made one"));
-        refresh = Client { secret, ..client.clone() }.refresh(&refresh).await.tokens().refresh;
+        refresh = client.proving("client_secret_post", secret.as_deref()).refresh(&refresh).await.tokens().refresh;
     }
     let page = ada.get(&page_of(urls::CLIENT_SECRETS, &client)).await;
     let more = page.form("Rotate secret").set("overlap", "3600");
@@ -407,7 +407,7 @@ async fn lists_are_searched_sorted_and_paged() {
 #[tokio::test]
 async fn self_registered_clients_are_cleaned_up_and_those_in_use_stay() {
     let app = TestApp::start().await;
-    let (root, ada) = (app.administrator().await, app.person("ada").await);
+    let (root, ada) = (app.root().await, app.person("ada").await);
     let used = app.client().await;
     let tokens = used.connect(&ada).await;
     let idle = Client::register(&app, json!({ "client_name": "Idle <b>one</b>" })).await;
@@ -449,7 +449,7 @@ async fn self_registered_clients_are_cleaned_up_and_those_in_use_stay() {
 #[tokio::test]
 async fn only_administrators_clean_up_and_only_managers_look() {
     let app = TestApp::start().await;
-    let (root, max) = (app.administrator().await, app.in_workspace("max", "admin").await);
+    let (root, max) = (app.root().await, app.in_workspace("max", "admin").await);
     let eve = app.in_workspace("eve", "member").await;
     let client = app.client().await;
     let page = max.get(urls::SELF_REGISTERED_CLIENTS).await.assert(200);
@@ -582,7 +582,7 @@ async fn a_logo_is_uploaded_shown_and_taken_away() {
 #[tokio::test]
 async fn a_name_is_text_wherever_it_stands() {
     let app = TestApp::start().await;
-    let root = app.administrator().await;
+    let root = app.root().await;
     let name = "\"><script>alert(1)</script>";
     let form = root.new_client_form().await.set("name", name);
     let preview = root.submit(&form.clone().set("do", "preview")).await.assert(200);

@@ -253,7 +253,9 @@ pub fn list(config: Config) -> Result<Report, Failure> {
                 Kind::Workspace => Some(open.db.write_once(count).await.map_err(Failure::refused)?),
                 Kind::Project | Kind::Folder => None,
             };
-            let said = members.map(|members| format!(", {members} members")).unwrap_or_default();
+            let said = members
+                .map(|members| format!(", {members} {}", if members == 1 { "member" } else { "members" }))
+                .unwrap_or_default();
             lines.push(format!("{path}  {}{said}", place.title));
             let mut fact = json!({ "id": id, "kind": place.kind.name(), "path": path, "title": place.title });
             if let Some(members) = members {

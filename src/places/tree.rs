@@ -83,7 +83,7 @@ impl Tree {
 
 fn sorted<'a>(places: impl Iterator<Item = &'a Place>) -> Vec<&'a Place> {
     let mut places: Vec<_> = places.collect();
-    places.sort_by(|a, b| (a.title.to_lowercase(), a.id).cmp(&(b.title.to_lowercase(), b.id)));
+    places.sort_by_key(|place| (place.title.to_lowercase(), place.id));
     places
 }
 

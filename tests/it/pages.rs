@@ -8,7 +8,7 @@ use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
-use portcullis::web::confirm::ConfirmPage;
+use portcullis::web::confirm::ConfirmPage as QuestionPage;
 use portcullis::web::consent::ConsentPage;
 use portcullis::web::device::{CodePage, ConfirmPage as DeviceConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
@@ -56,7 +56,7 @@ async fn every_page() -> Vec<Shown> {
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
     show("setup", SetupPage::samples(), &mut pages).await;
-    show("confirm", ConfirmPage::samples(), &mut pages).await;
+    show("confirm", QuestionPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;
     show("clients", clients::list::ListPage::samples(), &mut pages).await;
@@ -157,7 +157,8 @@ async fn no_page_needs_more_than_the_content_security_policy_gives() {
         assert_eq!(policy.contains("form-action 'self'"), matches!(page.csp, Csp::Own | Csp::Live), "{}", page.name);
         assert_eq!(policy.contains("connect-src"), page.csp == Csp::Live, "{}: only what asks for more may", page.name);
         assert_eq!(policy.contains("form-action"), page.csp != Csp::MayLeave, "{}", page.name);
-        assert!(policy.matches(';').count() <= 6, "{}: a URL became a directive: {policy}", page.name);
+        let most = 6 + usize::from(page.csp == Csp::Live);
+        assert!(policy.matches(';').count() <= most, "{}: a URL became a directive: {policy}", page.name);
     }
 }
 

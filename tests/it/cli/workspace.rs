@@ -35,8 +35,7 @@ fn a_workspace_is_made_filled_listed_and_removed() {
     assert_refused(&run(&["project-create", "acme/apps/web"]), 2, "WORKSPACE/PROJECT");
     assert_refused(&run(&["folder-create", "acme/none/web"]), 1, "\"acme/none\"");
     let list = said(&run(&["workspace-list"]));
-    for line in
-        ["acme  Acme, 1 members", "acme/apps  Apps", "acme/apps/web  web", "mcp-gateway  MCP Gateway, 2 members"]
+    for line in ["acme  Acme, 1 member", "acme/apps  Apps", "acme/apps/web  web", "mcp-gateway  MCP Gateway, 2 members"]
     {
         assert!(list.lines().any(|listed| listed == line), "{list}");
     }

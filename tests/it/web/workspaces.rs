@@ -4,7 +4,6 @@ use portcullis::http::urls;
 use portcullis::places::Role;
 use portcullis::types::PlaceId;
 
-use crate::support::answer::Form;
 use crate::support::{Answer, Browser, TestApp};
 
 const ACME: &str = "/settings/workspaces/acme";
@@ -30,8 +29,8 @@ async fn acme() -> (TestApp, PlaceId, [Browser; 4]) {
 /// A form of a page, as somebody sends it who was shown any page of theirs.
 async fn forged(person: &Browser, action: &str, fields: &[(&str, &str)]) -> Answer {
     let csrf = person.get(urls::WORKSPACES).await.form("Sign out").value("csrf");
-    let form = person.get(urls::WORKSPACES).await.form("Sign out");
-    let form = Form { action: action.to_owned(), fields: vec![("csrf".to_owned(), csrf)], ..form };
+    let mut form = person.get(urls::WORKSPACES).await.form("Sign out");
+    (form.action, form.fields) = (action.to_owned(), vec![("csrf".to_owned(), csrf)]);
     person.submit(&fields.iter().fold(form, |form, (name, value)| form.and(name, value))).await
 }
 

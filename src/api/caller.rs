@@ -11,6 +11,7 @@ use super::error::Problem;
 use crate::access::Principal;
 use crate::access::action::Action;
 use crate::access::policy::{self, Decision};
+use crate::access::principal::Credential;
 use crate::app::App;
 use crate::http::caller::{Caller, Resource};
 use crate::http::challenge::Challenge;
@@ -44,6 +45,46 @@ impl FromRequest for Viewer {
             let (app, known) = known(&request).await?;
             known.may(&app, Thing::Servers, Verb::Read)?;
             Ok(Self(known.0))
+        })
+    }
+}
+
+/// A caller who may see OAuth clients somewhere.
+pub struct ClientViewer(pub Arc<Principal>);
+
+/// A caller who may register, change and remove OAuth clients somewhere, by an access token: a key or token that somebody
+/// made in settings never makes, changes or ends other credentials.
+pub struct ClientManager(pub Arc<Principal>);
+
+impl FromRequest for ClientViewer {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let (app, known) = known(&request).await?;
+            known.may(&app, Thing::Clients, Verb::Read)?;
+            Ok(Self(known.0))
+        })
+    }
+}
+
+impl FromRequest for ClientManager {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let (app, known) = known(&request).await?;
+            known.may(&app, Thing::Clients, Verb::Write)?;
+            match known.0.credential {
+                Credential::AccessToken(_) => Ok(Self(known.0)),
+                Credential::ApiKey(_) | Credential::PersonalToken(_) => {
+                    Err(Problem::Forbidden("API keys and personal access tokens cannot manage clients"))
+                }
+            }
         })
     }
 }

@@ -63,6 +63,10 @@ enum Command {
     ClientDisable(client::Named),
     /// Let an OAuth client act again
     ClientEnable(client::Named),
+    /// Remove an OAuth client; whatever it holds stops at once
+    ClientRemove(client::Named),
+    /// Give an OAuth client another secret; the one before stays good for the overlap
+    ClientRotateSecret(client::RotateSecret),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
     /// Give a program another secret; the one before is worthless within two seconds
@@ -147,6 +151,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::ClientList(verb) => verb.run(loaded.config),
         Command::ClientDisable(verb) => verb.disable(loaded.config),
         Command::ClientEnable(verb) => verb.enable(loaded.config),
+        Command::ClientRemove(verb) => verb.remove(loaded.config),
+        Command::ClientRotateSecret(verb) => verb.run(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),

@@ -41,21 +41,28 @@ impl<F: Fields> FromRequest for PageForm<F> {
 }
 
 async fn take<F: Fields>(request: &HttpRequest, payload: Payload) -> Result<F, Refusal> {
-    let app = app_of(request)?;
-    let from = Provenance::of(request.headers(), &app.config.server.public_url.origin());
-    if from == Provenance::Elsewhere {
+    if provenance(request)? == Provenance::Elsewhere {
         return Err(Refusal::StaleForm);
     }
     if !is_urlencoded(request) {
         return Err(Refusal::BadForm("not application/x-www-form-urlencoded"));
     }
     let (token, rest) = split_token(&read(payload).await?, F::LISTS)?;
-    let visitor = Visitor::of(request).await?;
-    if !is_genuine(request, &app, &visitor, from, &token) {
-        return Err(Refusal::StaleForm);
-    }
+    check(request, &token).await?;
     let fields = Query::<F>::from_query(&rest).map_err(|_| Refusal::BadForm("a field is missing or wrong"))?;
     Ok(fields.into_inner())
+}
+
+/// Refuses a form that no page of ours sent, from this browser: `token` is its CSRF token.
+pub(super) async fn check(request: &HttpRequest, token: &str) -> Result<(), Refusal> {
+    let (app, from) = (app_of(request)?, provenance(request)?);
+    let visitor = Visitor::of(request).await?;
+    let is_ours = from != Provenance::Elsewhere && is_genuine(request, &app, &visitor, from, token);
+    if is_ours { Ok(()) } else { Err(Refusal::StaleForm) }
+}
+
+fn provenance(request: &HttpRequest) -> Result<Provenance, Refusal> {
+    Ok(Provenance::of(request.headers(), &app_of(request)?.config.server.public_url.origin()))
 }
 
 /// A page that was opened before signing in (in another tab, or by a second click on *Sign in*) bears the token of the

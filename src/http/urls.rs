@@ -103,8 +103,38 @@ pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
 /// Every component in every state; in development builds only.
 #[cfg(debug_assertions)]
 pub const COMPONENTS: &str = "/settings/components";
+/// Settings → MCP Setup → OAuth Clients.
+pub const CLIENTS: &str = "/settings/clients";
+/// The same, those that registered themselves.
+pub const SELF_REGISTERED_CLIENTS: &str = "/settings/clients/self-registered";
+/// Clean them up.
+pub const CLEAN_UP_CLIENTS: &str = "/settings/clients/clean-up";
+/// One client.
+pub const CLIENT: &str = "/settings/clients/{id}";
+/// Change what it is.
+pub const EDIT_CLIENT: &str = "/settings/clients/{id}/edit";
+/// Its secrets.
+pub const CLIENT_SECRETS: &str = "/settings/clients/{id}/secrets";
+/// Its picture.
+pub const CLIENT_LOGO: &str = "/settings/clients/{id}/logo";
+/// Cut it off, or let it act again.
+pub const DISABLE_CLIENT: &str = "/settings/clients/{id}/disable";
+/// Remove it.
+pub const REMOVE_CLIENT: &str = "/settings/clients/{id}/remove";
+/// The pictures of clients, each under the SHA-256 of its bytes.
+pub const LOGOS: &str = "/static/logos/{digest}";
+/// OAuth clients.
+pub const API_CLIENTS: &str = "/api/v1/clients";
+/// One of them.
+pub const API_CLIENT: &str = "/api/v1/clients/{id}";
+/// Its secrets.
+pub const API_CLIENT_SECRETS: &str = "/api/v1/clients/{id}/secrets";
+/// One of those that were replaced.
+pub const API_CLIENT_SECRET: &str = "/api/v1/clients/{id}/secrets/{secret_id}";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
+/// End one of them, or all.
+pub const REVOKE_APPS: &str = "/settings/apps/revoke";
 /// Settings → Workspaces.
 pub const WORKSPACES: &str = "/settings/workspaces";
 /// Settings → Workspaces → New workspace.

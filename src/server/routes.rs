@@ -105,6 +105,20 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    use api::v1::clients;
+    let list = posted(urls::API_CLIENTS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let list = list.route(read(clients::list)).route(web::post().to(clients::create));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = posted(urls::API_CLIENT, FORM_LIMIT).wrap(allowed(public_url, server));
+    let one = one.route(read(clients::get)).route(web::patch().to(clients::change));
+    let one = one.route(web::delete().to(clients::remove));
+    config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    let secrets = posted(urls::API_CLIENT_SECRETS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let secrets = secrets.route(web::post().to(clients::rotate));
+    config.service(secrets.default_service(web::to(api::only_post)));
+    let secret = web::resource(urls::API_CLIENT_SECRET).wrap(allowed(public_url, server));
+    let secret = secret.route(web::delete().to(clients::end_secret));
+    config.service(secret.default_service(web::to(api::only_delete)));
     config.configure(|config| workspaces(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
@@ -151,7 +165,9 @@ fn pages(config: &mut ServiceConfig) {
                 .route(web::post().to(consent::post)),
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
-        .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::APPS).route(read(apps::get)))
+        .service(web::resource(urls::REVOKE_APPS).route(read(apps::ask)).route(web::post().to(apps::post)))
+        .configure(clients)
         .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
         .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
@@ -159,6 +175,28 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
+}
+
+fn clients(config: &mut ServiceConfig) {
+    use pages::settings::clients::{clean_up, detail, edit, list, logo, new, secrets, self_registered, state};
+    config
+        .service(web::resource(urls::CLIENTS).route(read(list::get)))
+        .service(
+            web::resource(urls::SELF_REGISTERED_CLIENTS)
+                .route(read(self_registered::get))
+                .route(web::post().to(self_registered::post)),
+        )
+        .service(web::resource(urls::CLEAN_UP_CLIENTS).route(read(clean_up::get)).route(web::post().to(clean_up::post)))
+        .service(web::resource(urls::NEW_CLIENT).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::CLIENT).route(read(detail::get)))
+        .service(web::resource(urls::EDIT_CLIENT).route(read(edit::get)).route(web::post().to(edit::post)))
+        .service(web::resource(urls::CLIENT_SECRETS).route(read(secrets::get)).route(web::post().to(secrets::post)))
+        .service(web::resource(urls::CLIENT_LOGO).route(read(logo::get)).route(web::post().to(logo::post)))
+        .service(
+            web::resource(urls::DISABLE_CLIENT).route(read(state::ask_disable)).route(web::post().to(state::disable)),
+        )
+        .service(web::resource(urls::REMOVE_CLIENT).route(read(state::ask_remove)).route(web::post().to(state::remove)))
+        .service(web::resource(urls::LOGOS).route(read(logo::picture)));
 }
 
 /// Settings → Workspaces.

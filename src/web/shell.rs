@@ -48,6 +48,8 @@ pub enum Section {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// OAuth clients.
+    Clients,
     /// Workspaces.
     Workspaces,
     /// Set up a client.
@@ -103,12 +105,13 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::Clients, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
+            Self::Clients => Section::McpSetup,
             Self::Workspaces => Section::Settings,
             Self::Setup => Section::McpSetup,
             Self::Doctor => Section::Administration,
@@ -119,6 +122,7 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Clients => site.clients(),
             Self::Workspaces => site.workspaces(),
             Self::Setup => site.mcp_setup(),
             Self::Doctor => site.doctor(),
@@ -129,6 +133,7 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Clients => "OAuth Clients",
             Self::Workspaces => "Workspaces",
             Self::Setup => "Set up a client",
             Self::Doctor => "Connection doctor",

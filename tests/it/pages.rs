@@ -14,6 +14,7 @@ use portcullis::web::device::{CodePage, ConfirmPage as DeviceConfirmPage, DonePa
 use portcullis::web::home::HomePage;
 use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
+use portcullis::web::settings::clients;
 #[cfg(debug_assertions)]
 use portcullis::web::settings::components::ComponentsPage;
 use portcullis::web::settings::setup::SetupPage;
@@ -58,6 +59,14 @@ async fn every_page() -> Vec<Shown> {
     show("confirm", QuestionPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;
+    show("clients", clients::list::ListPage::samples(), &mut pages).await;
+    show("self_registered_clients", clients::self_registered::SelfRegisteredPage::samples(), &mut pages).await;
+    show("new_client", clients::new::NewPage::samples(), &mut pages).await;
+    show("made_client", clients::new::MadePage::samples(), &mut pages).await;
+    show("client", clients::detail::DetailPage::samples(), &mut pages).await;
+    show("edit_client", clients::edit::EditPage::samples(), &mut pages).await;
+    show("client_secrets", clients::secrets::SecretsPage::samples(), &mut pages).await;
+    show("client_logo", clients::logo::LogoPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;
     show("workspaces", WorkspacesPage::samples(), &mut pages).await;
     show("new_workspace", NewWorkspacePage::samples(), &mut pages).await;

@@ -70,6 +70,42 @@ impl Site {
         self.to(urls::SWITCH_WORKSPACE)
     }
 
+    /// End a connected app, or all.
+    pub fn revoke_apps(&self) -> String {
+        self.to(urls::REVOKE_APPS)
+    }
+
+    /// Settings → MCP Setup → OAuth Clients.
+    pub fn clients(&self) -> String {
+        self.to(urls::CLIENTS)
+    }
+
+    /// The same, those that registered themselves.
+    pub fn self_registered_clients(&self) -> String {
+        self.to(urls::SELF_REGISTERED_CLIENTS)
+    }
+
+    /// Clean them up.
+    pub fn clean_up_clients(&self) -> String {
+        self.to(urls::CLEAN_UP_CLIENTS)
+    }
+
+    /// Register New OAuth Client.
+    pub fn new_client(&self) -> String {
+        self.to(urls::NEW_CLIENT)
+    }
+
+    /// A page about one client: one of the `urls` with its id.
+    pub fn of_client(&self, page: &str, id: &str) -> String {
+        self.to(&page.replace("{id}", id))
+    }
+
+    /// The picture with this digest.
+    pub fn logo(&self, digest: &[u8]) -> String {
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.to(&urls::LOGOS.replace("{digest}", &name))
+    }
+
     /// Settings → Connected apps.
     pub fn apps(&self) -> String {
         self.to(urls::APPS)

@@ -211,13 +211,13 @@ async fn a_bought_token_stops_with_the_client_of_the_first() {
     }
     let origin = Origin::operator();
     let terms = app.app().terms(&origin);
-    assert!(app.app().cut(async |conn| disable::disable(conn, &terms, "agent").await).await.unwrap());
+    assert!(app.app().cut(async |conn| disable::disable(conn, &terms, None, "agent").await).await.unwrap());
     for token in [&bought, &chain] {
         app.call_mcp(token).await.assert(401);
         second.sees_the_end_of(token).await;
         exchange(&last, token, &[]).await.assert_refused(400, "invalid_request");
     }
-    assert!(app.app().cut(async |conn| disable::enable(conn, &terms, "agent").await).await.unwrap());
+    assert!(app.app().cut(async |conn| disable::enable(conn, &terms, None, "agent").await).await.unwrap());
     app.call_mcp(&chain).await.assert(200);
 }
 

@@ -1,6 +1,7 @@
 //! The pages that decide about clients (consent, connected apps), those of workspaces, and those of administrators.
 
 mod apps;
+mod clients;
 mod consent;
 mod doctor;
 mod setup;

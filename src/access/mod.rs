@@ -5,6 +5,7 @@
 //! of changes asks the database instead, and one that cannot ask answers "try again", never "no" and never "yes".
 
 pub mod action;
+pub mod admit_key;
 pub mod authenticate;
 pub mod policy;
 pub mod principal;

@@ -66,6 +66,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ),
     ("diesel_async", &["audit", "credentials", "db", "grants", "identity", "places", "upstreams"]),
     ("diesel_migrations", &["db"]),
+    ("flate2", &["http"]),
     ("governor", &["http", "net"]),
     ("hkdf", &["crypto"]),
     ("hmac", &["crypto"]),

@@ -120,6 +120,20 @@ pub enum Event {
     ApiKeyRevoked,
     /// Another API key took the place of one.
     ApiKeyReplaced,
+    /// A workspace, project or folder was made.
+    PlaceMade,
+    /// It has another name or title.
+    PlaceRenamed,
+    /// It was removed.
+    PlaceRemoved,
+    /// A person was put into a workspace.
+    MemberAdded,
+    /// A person is something else there.
+    MemberChanged,
+    /// A person is not in it any more.
+    MemberRemoved,
+    /// A server went to another place.
+    ServerMoved,
 }
 
 impl Event {
@@ -178,6 +192,13 @@ impl Event {
             Self::ApiKeyMade => "api_key.made",
             Self::ApiKeyRevoked => "api_key.revoked",
             Self::ApiKeyReplaced => "api_key.replaced",
+            Self::PlaceMade => "place.made",
+            Self::PlaceRenamed => "place.renamed",
+            Self::PlaceRemoved => "place.removed",
+            Self::MemberAdded => "workspace.member_added",
+            Self::MemberChanged => "workspace.member_changed",
+            Self::MemberRemoved => "workspace.member_removed",
+            Self::ServerMoved => "server.moved",
         }
     }
 }

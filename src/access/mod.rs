@@ -7,6 +7,7 @@
 pub mod action;
 pub mod admit_key;
 pub mod authenticate;
+pub mod key_making;
 pub mod policy;
 pub mod principal;
 mod remembered;

@@ -88,6 +88,11 @@ impl<'a> Maker<'a> {
         Self { subject: &principal.subject, held: Some((&principal.scope, &principal.narrowing)) }
     }
 
+    /// Who they are.
+    pub fn subject(&self) -> &'a Subject {
+        self.subject
+    }
+
     /// True when they reach what is at `path`.
     pub fn reaches(&self, path: &PlacePath) -> bool {
         let within = self.held.is_none_or(|(_, narrowing)| narrowing.reach.covers(path));

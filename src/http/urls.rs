@@ -53,6 +53,12 @@ pub const MCP: &str = "/mcp";
 
 /// The management API, whose resources are below it.
 pub const API: &str = "/api/v1";
+/// API keys.
+pub const API_KEYS: &str = "/api/v1/api-keys";
+/// One API key.
+pub const API_KEY: &str = "/api/v1/api-keys/{id}";
+/// Its rotation.
+pub const API_KEY_ROTATION: &str = "/api/v1/api-keys/{id}/rotate";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
 

@@ -3,7 +3,7 @@
 use actix_cors::Cors;
 use actix_web::guard;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, PathConfig, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
 use super::{operations, realm, refusal};
@@ -105,7 +105,21 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    let keys = posted(urls::API_KEYS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let keys = keys.route(read(api::v1::api_keys::list)).route(web::post().to(api::v1::api_keys::post));
+    config.service(keys.default_service(web::to(api::only_list)));
+    let key = identified(urls::API_KEY).wrap(allowed(public_url, server));
+    let key = key.route(read(api::v1::api_keys::get)).route(web::delete().to(api::v1::api_keys::delete));
+    config.service(key.default_service(web::to(api::only_item)));
+    let rotation = identified(urls::API_KEY_ROTATION).wrap(allowed(public_url, server));
+    let rotation = rotation.route(web::post().to(api::v1::api_keys::rotate_one));
+    config.service(rotation.default_service(web::to(api::only_post)));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
+}
+
+/// One thing of the management API: an id in its path that cannot be one leads nowhere.
+fn identified(path: &str) -> Resource {
+    posted(path, FORM_LIMIT).app_data(PathConfig::default().error_handler(|_, _| api::nowhere()))
 }
 
 fn pages(config: &mut ServiceConfig) {

@@ -10,7 +10,7 @@ use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
 use portcullis::web::confirm::ConfirmPage;
 use portcullis::web::consent::ConsentPage;
-use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
+use portcullis::web::device::{CodePage, ConfirmPage as DeviceConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
 use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
@@ -43,7 +43,7 @@ async fn every_page() -> Vec<Shown> {
     show("signed_out", SignedOutPage::samples(), &mut pages).await;
     show("consent", ConsentPage::samples(), &mut pages).await;
     show("device_code", CodePage::samples(), &mut pages).await;
-    show("device_confirm", ConfirmPage::samples(), &mut pages).await;
+    show("device_confirm", DeviceConfirmPage::samples(), &mut pages).await;
     show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;

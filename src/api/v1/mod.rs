@@ -1,4 +1,5 @@
 //! The first version of the management API.
 
+pub mod api_keys;
 pub mod mcp_servers;
 mod page;

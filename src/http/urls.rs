@@ -80,6 +80,14 @@ pub fn setup_link(public_url: &PublicUrl, token: &PlainToken) -> String {
 pub const CONSENT: &str = "/consent";
 /// Where a person types the code that a device shows (RFC 8628 §3.3).
 pub const DEVICE: &str = "/device";
+/// MCP Setup → Set up a client.
+pub const MCP_SETUP: &str = "/settings/setup";
+/// MCP Setup → Set up a client → Test connection.
+pub const MCP_SETUP_TEST: &str = "/settings/setup/test";
+/// MCP Setup → API Keys → Create Key.
+pub const NEW_API_KEY: &str = "/settings/keys/new";
+/// MCP Setup → OAuth Clients → Register New OAuth Client.
+pub const NEW_CLIENT: &str = "/settings/clients/new";
 /// Sidebar → Get JWT Token.
 pub const JWT_TOKEN: &str = "/settings/token";
 /// Sidebar → the workspace switcher.

@@ -123,7 +123,8 @@ fn identified(path: &str) -> Resource {
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::settings::{apps, setup};
+    use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -142,6 +143,8 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
+        .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))

@@ -3,3 +3,5 @@
 mod apps;
 mod consent;
 mod doctor;
+mod setup;
+mod snippets;

@@ -3,4 +3,5 @@
 pub mod apps;
 #[cfg(debug_assertions)]
 pub mod components;
+pub mod keys;
 pub mod setup;

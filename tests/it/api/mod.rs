@@ -1,3 +1,4 @@
 //! The management API over HTTP: who comes in, and what a program reads there.
 
+mod api_keys;
 mod mcp_servers;

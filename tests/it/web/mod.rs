@@ -3,5 +3,6 @@
 mod apps;
 mod consent;
 mod doctor;
+mod keys;
 mod setup;
 mod snippets;

@@ -150,7 +150,8 @@ async fn the_list_is_searched_sorted_narrowed_and_paged_by_the_server() {
         }
         assert_eq!(paged, whole, "{sort}");
     }
-    for bad in ["sort=age", "state=lost", "workspace=none", "cursor=AA", "limit=0", "sort=name&cursor=JyBPUiAnMSc9JzE"] {
+    for bad in ["sort=age", "state=lost", "workspace=none", "cursor=AA", "limit=0", "sort=name&cursor=JyBPUiAnMSc9JzE"]
+    {
         get(&app, &token, &format!("{}?{bad}", urls::API_KEYS)).await.assert(400);
     }
     for hostile in ["search=%27+OR+1%3D1+--", "search=%3A*%26%21", "search=%5C%27%29%3B+DROP", "search=%22%3Cb%3E"] {
@@ -226,11 +227,8 @@ async fn what_is_not_theirs_is_not_there() {
     let ada = app.person("ada").await;
     let (roots, hers) = (app.key(&root).await, app.key(&ada).await);
     let elsewhere = app.another_workspace("acme").await;
-    let wanted = NewAccount {
-        workspace: "acme".to_owned(),
-        scope: Scope::of(&["mgmt.admin", "mcp:write"]),
-        ..account("agent")
-    };
+    let wanted =
+        NewAccount { workspace: "acme".to_owned(), scope: Scope::of(&["mgmt.admin", "mcp:write"]), ..account("agent") };
     let agent = app.program(wanted).await.act(&[]).await.tokens().access;
     for key in [&roots, &hers] {
         let item = format!("{}/{}", urls::API_KEYS, key.id);

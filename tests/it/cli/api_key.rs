@@ -41,7 +41,8 @@ fn a_key_is_made_listed_rotated_and_revoked() {
     assert_eq!(json(&["api-key-list", "--state", "active"])["items"][0]["id"], next["id"]);
 
     assert_refused(&run(&["api-key-revoke", "sta_none"]), 1, "there is no API key \"sta_none\"");
-    let for_somebody = |owner: [&str; 2]| run(&[&["api-key-create", "--name", "x", "--scope", "mcp-gateway"][..], &owner].concat());
+    let for_somebody =
+        |owner: [&str; 2]| run(&[&["api-key-create", "--name", "x", "--scope", "mcp-gateway"][..], &owner].concat());
     assert_refused(&for_somebody(["--owner", "nobody"]), 1, "there is no person \"nobody\"");
     assert_refused(&for_somebody(["--m2m", "none"]), 1, "there is no M2M account \"none\"");
     let nowhere = ["api-key-create", "--name", "x", "--workspace", "mcp-gateway", "--scope", "nowhere"];

@@ -44,7 +44,9 @@ async fn a_key_is_made_shown_once_used_and_revoked() {
     assert_eq!(again.location(), app.at(urls::KEYS));
     assert_eq!(app.events("api_key.made").await.len(), 1);
     let list = ada.get(urls::KEYS).await.assert(200);
-    assert!(list.body.contains("Claude Desktop – MacBook") && list.body.contains(&key[..8]) && !list.body.contains(&key));
+    assert!(
+        list.body.contains("Claude Desktop – MacBook") && list.body.contains(&key[..8]) && !list.body.contains(&key)
+    );
     assert!(list.words().contains("can read"), "{}", list.words());
     let revoke = list.form("Revoke");
     let confirm = ada.get(&revoke.action).await.assert(200);
@@ -117,11 +119,8 @@ async fn nobody_sees_or_ends_what_is_anothers() {
     ada.sign_in().await;
     eve.sign_in().await;
     let hers = app.key(&ada).await;
-    let [rotate, replace, revoke] = [
-        (urls::KEY_ROTATE, "Rotate key"),
-        (urls::KEY_REPLACE, "Replace key"),
-        (urls::KEY_REVOKE, "Revoke key"),
-    ];
+    let [rotate, replace, revoke] =
+        [(urls::KEY_ROTATE, "Rotate key"), (urls::KEY_REPLACE, "Replace key"), (urls::KEY_REVOKE, "Revoke key")];
     let csrf = eve.get(urls::NEW_API_KEY).await.form("Create Key").value("csrf");
     for (url, button) in [rotate, replace, revoke] {
         eve.get(&path(url, &hers)).await.assert(404);

@@ -272,6 +272,8 @@ impl KeysPage {
             used: row.used.clone().map(|used| LastUse { client: Foreign::hostile_sample(), ..used }),
             ..row.clone()
         };
+        let numbered =
+            |row: KeyRow, number: u8| KeyRow { id: format!("01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c{number:02}"), ..row };
         let replaced =
             KeyRow { state: Badge::new(Tone::Soon, "Being replaced"), used: None, renews: false, ..row.clone() };
         let revoked = KeyRow { state: Badge::new(Tone::Ended, "Revoked"), ended: true, ..row.clone() };
@@ -281,7 +283,13 @@ impl KeysPage {
             next: Some("/gate/settings/keys?after=x".to_owned()),
         };
         let notice = Some(Foreign::hostile_sample().to_string());
-        let full = Self { keys: vec![row, replaced], ended: vec![revoked], is_empty: false, notice, ..empty.clone() };
+        let full = Self {
+            keys: vec![row, numbered(replaced, 1)],
+            ended: vec![numbered(revoked, 2)],
+            is_empty: false,
+            notice,
+            ..empty.clone()
+        };
         let nothing_found = Self { is_empty: false, ..empty.clone() };
         vec![empty, full.clone(), nothing_found, Self { keys: vec![hostile], pager, notice: None, ..full }]
     }

@@ -1,7 +1,8 @@
 //! API keys as lists show them: narrowed, ordered and cut into pages by the database, each order along an index of its own.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
+use diesel::dsl::{AsExprOf, sql};
+use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text, Timestamptz};
@@ -125,9 +126,25 @@ type Query<'a> = table::BoxedQuery<'a, Pg>;
 pub async fn list(conn: &mut Connection, listing: &Listing, now: DateTime<Utc>) -> QueryResult<Vec<ApiKey>> {
     let query = seen(table::table.into_boxed(), listing);
     let query = in_states(query, &listing.states, now);
-    let query = found(query, &listing.search);
+    let query = match search(&listing.search) {
+        None => query,
+        Some(search) => match few(conn, &search).await? {
+            Some(found) => query.filter(table::id.eq_any(found)),
+            None => query.filter(matching(search)),
+        },
+    };
     let query = ordered(query, listing.sort, listing.after.as_ref());
     query.limit(listing.limit).select(ApiKey::as_select()).load(conn).await
+}
+
+/// So few found keys are put in order at once; where there are more, a page of them is soon met along the order.
+const FEW: usize = 1000;
+
+/// The keys that a search finds, unless they are many. The index of words answers this whatever the planner thinks of the order.
+async fn few(conn: &mut Connection, search: &str) -> QueryResult<Option<Vec<ApiKeyId>>> {
+    let most = i64::try_from(FEW).unwrap_or(i64::MAX).saturating_add(1);
+    let found = table::table.filter(matching(search.to_owned())).select(table::id).limit(most).load(conn).await?;
+    Ok(Some(found).filter(|found: &Vec<ApiKeyId>| found.len() <= FEW))
 }
 
 fn seen<'a>(query: Query<'a>, listing: &'a Listing) -> Query<'a> {
@@ -162,17 +179,18 @@ fn in_states<'a>(query: Query<'a>, states: &[State], now: DateTime<Utc>) -> Quer
 }
 
 /// Every word that is asked for begins a word of the name or of the visible part.
-fn found<'a>(query: Query<'a>, search: &str) -> Query<'a> {
-    let words: Vec<String> = words(search).map(|word| format!("'{word}':*")).collect();
-    if words.is_empty() {
-        return query;
-    }
-    // The same expression as that of the index.
-    let matches = sql::<Bool>(
-        "to_tsvector('simple', regexp_replace(name || ' ' || prefix, '[[:punct:]]+', ' ', 'g')) @@ to_tsquery('simple', ",
-    );
-    query.filter(matches.bind::<Text, _>(words.join(" & ")).sql(")"))
+fn search(text: &str) -> Option<String> {
+    let words: Vec<String> = words(text).map(|word| format!("'{word}':*")).collect();
+    (!words.is_empty()).then(|| words.join(" & "))
 }
+
+/// True of keys that a search finds; the expression is that of the index.
+fn matching(search: String) -> Matching {
+    let head = sql::<Bool>("api_key_words(name, prefix) @@ to_tsquery('pg_catalog.simple', ");
+    head.bind::<Text, _>(search).sql(")")
+}
+
+type Matching = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
 
 /// As many words as a search has at most.
 const MOST_WORDS: usize = 8;

@@ -142,9 +142,7 @@ pub fn judge_places(maker: &Maker<'_>, wanted: &[String], tree: &Tree) -> Result
 }
 
 fn place(maker: &Maker<'_>, words: &str, tree: &Tree) -> Result<PlacePath, Refusal> {
-    let by_id = words.parse().ok().and_then(|id: PlaceId| tree.get(id));
-    let path = by_id.or_else(|| tree.find(words)).and_then(|place| tree.path(place.id));
-    path.filter(|path| maker.reaches(path)).ok_or_else(|| Refusal::Place(words.to_owned()))
+    tree.at(words).filter(|path| maker.reaches(path)).ok_or_else(|| Refusal::Place(words.to_owned()))
 }
 
 /// The simple answers give what the maker has of them; what is named one by one must all be the maker's.

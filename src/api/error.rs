@@ -17,14 +17,18 @@ use crate::http::no_store::NoStore;
 pub enum Problem {
     /// A parameter is wrong.
     BadRequest(&'static str),
+    /// The body is not what it must be, and where.
+    Malformed(String),
+    /// A value was judged and refused, in a sentence that names it.
+    Refused(String),
+    /// It contradicts what is there.
+    Conflict(String),
+    /// More bytes than we read.
+    TooLarge,
     /// The credential is missing, no good, or not enough: with the header that says so (RFC 6750 §3).
     Challenged(Challenge),
     /// Not from that web page, or not by this caller at all.
     Forbidden(&'static str),
-    /// What is asked for can be read, and is nothing that this caller can have; the words name the value.
-    Unprocessable(String),
-    /// It is not as the request supposes any more.
-    Conflict(&'static str),
     /// Nothing is at this URL.
     NotFound,
     /// The URL answers to these methods only.
@@ -38,11 +42,12 @@ pub enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Challenged(challenge) => challenge.status_code(),
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -53,8 +58,9 @@ impl Problem {
     /// What is particular to this problem: `detail`, and for a challenge its members too.
     fn particulars(&self) -> Value {
         match self {
-            Self::BadRequest(why) | Self::Forbidden(why) | Self::Conflict(why) => json!({ "detail": why }),
-            Self::Unprocessable(why) => json!({ "detail": why }),
+            Self::BadRequest(why) | Self::Forbidden(why) => json!({ "detail": why }),
+            Self::Malformed(why) | Self::Refused(why) | Self::Conflict(why) => json!({ "detail": why }),
+            Self::TooLarge => json!({ "detail": "The body is larger than this URL takes" }),
             Self::Challenged(challenge) => {
                 let mut body = challenge.body();
                 body["detail"] = body["error_description"].take();

@@ -3,6 +3,7 @@
 //! | Specification | Section | File | Test |
 //! |---|---|---|---|
 //! | RFC 9457 | 3 problem details | `error.rs` | `tests/it/api/mcp_servers.rs` |
+//! | RFC 8259 | JSON bodies | `body.rs` | `tests/it/api/workspaces.rs` |
 //! | RFC 6750 | 3 challenges | `caller.rs` | `tests/it/api/mcp_servers.rs` |
 //! | RFC 9728 | 2 resource metadata | `metadata.rs` | `tests/it/api/mcp_servers.rs` |
 
@@ -19,24 +20,34 @@ pub async fn not_found() -> Problem {
     Problem::NotFound
 }
 
-/// The error for an id that cannot be one.
-pub fn nowhere() -> actix_web::Error {
-    Problem::NotFound.into()
-}
-
 /// A list to which things are added.
-pub async fn only_list() -> Problem {
-    Problem::MethodNotAllowed("GET, HEAD, POST, OPTIONS")
+pub async fn get_or_post() -> Problem {
+    Problem::MethodNotAllowed("GET, HEAD, OPTIONS, POST")
 }
 
-/// A thing that is looked at and ended.
-pub async fn only_item() -> Problem {
-    Problem::MethodNotAllowed("GET, HEAD, DELETE, OPTIONS")
+/// One thing that is looked at, changed and removed.
+pub async fn get_patch_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS, PATCH")
+}
+
+/// One thing that is looked at and removed.
+pub async fn get_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS")
 }
 
 /// Something that is done to a thing.
 pub async fn only_post() -> Problem {
-    Problem::MethodNotAllowed("POST, OPTIONS")
+    Problem::MethodNotAllowed("OPTIONS, POST")
+}
+
+/// One thing that is changed and removed.
+pub async fn patch_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, OPTIONS, PATCH")
+}
+
+/// One thing that is only changed.
+pub async fn only_patch() -> Problem {
+    Problem::MethodNotAllowed("OPTIONS, PATCH")
 }
 
 /// A resource that is only looked at.

@@ -15,7 +15,7 @@ use crate::app::App;
 
 /// The most bytes that a form may have.
 pub const FORM_LIMIT: usize = 64 * 1024;
-/// The most fields that a form of ours has: a few, and a box for each scope.
+/// The most fields that a form of ours has. Boxes of one name are one field, however many are ticked.
 const MOST_FIELDS: usize = 64;
 /// The field that carries the CSRF token.
 pub const CSRF_FIELD: &str = "csrf";
@@ -114,8 +114,8 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Refusal> {
 /// Two fields of one name are read differently by different parsers, so they are no field (RFC 6749 §3.1 in spirit).
 fn split_token(body: &[u8], lists: &[&str]) -> Result<(String, String), Refusal> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    for (place, (name, value)) in form_urlencoded::parse(body).enumerate() {
-        if place == MOST_FIELDS {
+    for (name, value) in form_urlencoded::parse(body) {
+        if fields.len() == MOST_FIELDS {
             return Err(Refusal::BadForm("too many fields"));
         }
         if value.contains('\0') {

@@ -61,6 +61,20 @@ pub const API_KEY: &str = "/api/v1/api-keys/{id}";
 pub const API_KEY_ROTATION: &str = "/api/v1/api-keys/{id}/rotate";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
+/// One of them.
+pub const API_MCP_SERVER: &str = "/api/v1/mcp-servers/{id}";
+/// Workspaces.
+pub const API_WORKSPACES: &str = "/api/v1/workspaces";
+/// One of them.
+pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
+/// Who is in it.
+pub const API_MEMBERS: &str = "/api/v1/workspaces/{id}/members";
+/// One of them.
+pub const API_MEMBER: &str = "/api/v1/workspaces/{id}/members/{user}";
+/// Projects and folders.
+pub const API_PLACES: &str = "/api/v1/places";
+/// One of them.
+pub const API_PLACE: &str = "/api/v1/places/{id}";
 
 /// The front page.
 pub const HOME: &str = "/";
@@ -107,6 +121,18 @@ pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
 pub const COMPONENTS: &str = "/settings/components";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
+/// Settings → Workspaces.
+pub const WORKSPACES: &str = "/settings/workspaces";
+/// Settings → Workspaces → New workspace.
+pub const NEW_WORKSPACE: &str = "/settings/workspaces/new";
+/// One workspace: its members.
+pub const WORKSPACE: &str = "/settings/workspaces/{workspace}";
+/// Its projects and folders.
+pub const WORKSPACE_PLACES: &str = "/settings/workspaces/{workspace}/places";
+/// Its servers.
+pub const WORKSPACE_SERVERS: &str = "/settings/workspaces/{workspace}/servers";
+/// Its name, its title and its end.
+pub const WORKSPACE_ITSELF: &str = "/settings/workspaces/{workspace}/itself";
 /// Administration → Connection doctor.
 pub const DOCTOR: &str = "/admin/doctor";
 /// Administration → Recent connections.

@@ -103,6 +103,7 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         places::CHANGED => {
             app.places.reload(&app.db).await.map_err(|error| error.to_string())?;
             // Workspaces act, too, by keys of their own.
+            // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more.
             app.access.forget_subjects();
             app.servers.reload(&app.db).await.map_err(|error| error.to_string())
         }

@@ -38,6 +38,9 @@ pub enum Refusal {
     /// It cannot be a name.
     #[error(transparent)]
     Name(#[from] PlaceNameError),
+    /// The page that makes workspaces is called like that.
+    #[error("a workspace cannot be called \"{0}\": a page has that name")]
+    Reserved(PlaceName),
     /// It cannot be a title.
     #[error("the title {0:?} must have 1 to 128 characters and no line breaks")]
     Title(String),
@@ -102,7 +105,7 @@ fn judge(actor: Actor, new: &NewPlace, parent: Option<&Place>, now: DateTime<Utc
         None => return Err(Refusal::AdministratorsOnly),
         Some(parent) => parent.kind.child().ok_or(Refusal::TooDeep)?,
     };
-    let name: PlaceName = new.name.parse()?;
+    let name = name_of(kind, &new.name)?;
     let title = title(new.title.as_deref().unwrap_or(name.as_str()))?;
     Ok(Place { id: PlaceId::fresh(), kind, parent: parent.map(|parent| parent.id), name, title, created_at: now })
 }
@@ -136,7 +139,7 @@ pub async fn rename(
 }
 
 fn renamed(place: &Place, role: Role, (name, wanted): (Option<&str>, Option<&str>)) -> Result<Place, Refusal> {
-    let name = name.map(str::parse::<PlaceName>).transpose()?.unwrap_or_else(|| place.name.clone());
+    let name = name.map(|name| name_of(place.kind, name)).transpose()?.unwrap_or_else(|| place.name.clone());
     let title = wanted.map(title).transpose()?.unwrap_or_else(|| place.title.clone());
     let is_workspace = place.kind == Kind::Workspace;
     if is_workspace && name != place.name {
@@ -191,6 +194,15 @@ async fn hold_for(
         Some(role) if role < least => Err(Refusal::ManagersOnly),
         Some(role) => Ok((place, role)),
     })
+}
+
+/// What no workspace is called: a page beside theirs is.
+const RESERVED: &str = "new";
+
+fn name_of(kind: Kind, text: &str) -> Result<PlaceName, Refusal> {
+    let name: PlaceName = text.parse()?;
+    let is_reserved = kind == Kind::Workspace && name.as_str() == RESERVED;
+    if is_reserved { Err(Refusal::Reserved(name)) } else { Ok(name) }
 }
 
 /// What people call a place, in the form in which it is kept.
@@ -249,6 +261,8 @@ mod tests {
         assert_eq!(judged(person, "lab", None, Some(&project)).unwrap().kind, Kind::Folder);
         assert_eq!(judged(admin, "lab", None, Some(&folder)), Err(Refusal::TooDeep));
         assert!(matches!(judged(admin, "The Lab", None, None), Err(Refusal::Name(_))));
+        assert!(matches!(judged(admin, "new", None, None), Err(Refusal::Reserved(_))));
+        assert!(judged(admin, "new", None, Some(&workspace)).is_ok());
         for bad in ["", "  ", "a\nb", &"x".repeat(129)] {
             assert!(matches!(judged(admin, "lab", Some(bad), None), Err(Refusal::Title(_))), "{bad:?}");
         }

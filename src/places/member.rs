@@ -141,6 +141,24 @@ pub struct Member {
     pub is_disabled: bool,
 }
 
+type Row = (UserId, String, String, String, DateTime<Utc>, bool);
+
+#[diesel::dsl::auto_type]
+fn members() -> _ {
+    workspace_members::table.inner_join(users::table).select((
+        users::id,
+        users::username,
+        users::display_name,
+        workspace_members::role,
+        workspace_members::joined_at,
+        users::disabled_at.is_not_null(),
+    ))
+}
+
+fn member((user, username, display_name, role, joined_at, is_disabled): Row) -> Option<Member> {
+    Some(Member { user, username, display_name, role: Role::named(&role)?, joined_at, is_disabled })
+}
+
 /// At most `limit` members of a workspace by user name, those behind `after` if it is given, whose names contain `search`.
 pub async fn of_workspace(
     conn: &mut Connection,
@@ -151,23 +169,30 @@ pub async fn of_workspace(
 ) -> QueryResult<Vec<Member>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let like = format!("%{}%", search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-    let here = workspace_members::table.inner_join(users::table).filter(workspace_members::workspace_id.eq(workspace));
-    let found = here.filter(users::username.ilike(like.clone()).or(users::display_name.ilike(like)));
-    let behind = users::username.gt(after.unwrap_or_default());
-    let columns = (
-        users::id,
-        users::username,
-        users::display_name,
-        workspace_members::role,
-        workspace_members::joined_at,
-        users::disabled_at.is_not_null(),
-    );
-    let rows: Vec<(UserId, String, String, String, DateTime<Utc>, bool)> =
-        found.filter(behind).order(users::username).limit(limit).select(columns).load(conn).await?;
-    let member = |(user, username, display_name, role, joined_at, is_disabled): (_, _, _, String, _, _)| {
-        Some(Member { user, username, display_name, role: Role::named(&role)?, joined_at, is_disabled })
-    };
+    let rows: Vec<Row> = members()
+        .filter(workspace_members::workspace_id.eq(workspace))
+        .filter(users::username.ilike(like.clone()).or(users::display_name.ilike(like)))
+        .filter(users::username.gt(after.unwrap_or_default()))
+        .order(users::username)
+        .limit(limit)
+        .load(conn)
+        .await?;
     Ok(rows.into_iter().filter_map(member).collect())
+}
+
+/// The member of a workspace who signs in with that name.
+pub async fn named(conn: &mut Connection, workspace: PlaceId, username: &str) -> QueryResult<Option<Member>> {
+    let here = members().filter(workspace_members::workspace_id.eq(workspace));
+    let row: Option<Row> =
+        here.filter(users::username.eq(username.to_ascii_lowercase())).first(conn).await.optional()?;
+    Ok(row.and_then(member))
+}
+
+/// The member of a workspace of that id.
+pub async fn find(conn: &mut Connection, workspace: PlaceId, user: UserId) -> QueryResult<Option<Member>> {
+    let here = members().filter(workspace_members::workspace_id.eq(workspace));
+    let row: Option<Row> = here.filter(users::id.eq(user)).first(conn).await.optional()?;
+    Ok(row.and_then(member))
 }
 
 /// How many are in a workspace.

@@ -3,7 +3,7 @@
 use actix_cors::Cors;
 use actix_web::guard;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, PathConfig, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
 use super::{operations, realm, refusal};
@@ -105,21 +105,43 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
-    let keys = posted(urls::API_KEYS, FORM_LIMIT).wrap(allowed(public_url, server));
-    let keys = keys.route(read(api::v1::api_keys::list)).route(web::post().to(api::v1::api_keys::post));
-    config.service(keys.default_service(web::to(api::only_list)));
-    let key = identified(urls::API_KEY).wrap(allowed(public_url, server));
-    let key = key.route(read(api::v1::api_keys::get)).route(web::delete().to(api::v1::api_keys::delete));
-    config.service(key.default_service(web::to(api::only_item)));
-    let rotation = identified(urls::API_KEY_ROTATION).wrap(allowed(public_url, server));
-    let rotation = rotation.route(web::post().to(api::v1::api_keys::rotate_one));
-    config.service(rotation.default_service(web::to(api::only_post)));
+    config.configure(|config| workspaces(config, public_url, server));
+    config.configure(|config| keys(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
-/// One thing of the management API: an id in its path that cannot be one leads nowhere.
-fn identified(path: &str) -> Resource {
-    posted(path, FORM_LIMIT).app_data(PathConfig::default().error_handler(|_, _| api::nowhere()))
+/// API keys.
+fn keys(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::api_keys;
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_KEYS).route(read(api_keys::list)).route(web::post().to(api_keys::post));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_KEY).route(read(api_keys::get)).route(web::delete().to(api_keys::delete));
+    config.service(one.default_service(web::to(api::get_or_delete)));
+    let rotation = at(urls::API_KEY_ROTATION).route(web::post().to(api_keys::rotate_one));
+    config.service(rotation.default_service(web::to(api::only_post)));
+}
+
+/// Workspaces, projects and folders, who is in them, and which servers.
+fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{mcp_servers, members, workspaces};
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let server = at(urls::API_MCP_SERVER).route(web::patch().to(mcp_servers::patch));
+    config.service(server.default_service(web::to(api::only_patch)));
+    let list = at(urls::API_WORKSPACES).route(read(workspaces::list));
+    config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
+    let list = at(urls::API_PLACES).route(read(workspaces::list_places));
+    config.service(list.route(web::post().to(workspaces::create_place)).default_service(web::to(api::get_or_post)));
+    for path in [urls::API_WORKSPACE, urls::API_PLACE] {
+        let one = at(path).route(read(workspaces::get));
+        let one = one.route(web::patch().to(workspaces::patch)).route(web::delete().to(workspaces::delete));
+        config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    }
+    let list = at(urls::API_MEMBERS).route(read(members::list));
+    config.service(list.route(web::post().to(members::add)).default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_MEMBER);
+    let one = one.route(web::patch().to(members::patch)).route(web::delete().to(members::delete));
+    config.service(one.default_service(web::to(api::patch_or_delete)));
 }
 
 fn pages(config: &mut ServiceConfig) {
@@ -151,12 +173,26 @@ fn pages(config: &mut ServiceConfig) {
         .service(
             web::resource(urls::KEY_REPLACE).route(read(keys::confirm_replace)).route(web::post().to(keys::replace)),
         )
+        .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
         .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
+}
+
+/// Settings → Workspaces.
+fn workspace_pages(config: &mut ServiceConfig) {
+    use pages::settings::workspaces::{self, itself, members, new, places, servers};
+    config
+        .service(web::resource(urls::SWITCH_WORKSPACE).route(web::post().to(workspaces::switch)))
+        .service(web::resource(urls::WORKSPACES).route(read(workspaces::get)))
+        .service(web::resource(urls::NEW_WORKSPACE).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::WORKSPACE).route(read(members::get)).route(web::post().to(members::post)))
+        .service(web::resource(urls::WORKSPACE_PLACES).route(read(places::get)).route(web::post().to(places::post)))
+        .service(web::resource(urls::WORKSPACE_SERVERS).route(read(servers::get)).route(web::post().to(servers::post)))
+        .service(web::resource(urls::WORKSPACE_ITSELF).route(read(itself::get)).route(web::post().to(itself::post)));
 }
 
 /// What only those who work on the pages look at.

@@ -84,6 +84,11 @@ pub(super) async fn put(conn: &mut Connection, id: ServerId, place: PlaceId) -> 
     diesel::update(servers::table.find(id)).set(servers::place_id.eq(place)).execute(conn).await.map(drop)
 }
 
+/// The server of that id.
+pub async fn find(conn: &mut Connection, id: ServerId) -> QueryResult<Option<Registered>> {
+    servers::table.find(id).select(Registered::as_select()).first(conn).await.optional()
+}
+
 /// The server of that name.
 pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<Registered>> {
     servers::table.filter(servers::name.eq(name)).select(Registered::as_select()).first(conn).await.optional()

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::http::SignedIn;
 use crate::http::page::{Foreign, Site};
+use crate::places::Place;
 use crate::types::DEFAULT_WORKSPACE;
 
 /// Who is signed in, and where in the menu they are.
@@ -47,6 +48,8 @@ pub enum Section {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Workspaces.
+    Workspaces,
     /// Set up a client.
     Setup,
     /// API Keys.
@@ -102,12 +105,13 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Setup, Self::ApiKeys, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::ApiKeys, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
+            Self::Workspaces => Section::Settings,
             Self::Setup => Section::McpSetup,
             Self::ApiKeys => Section::McpSetup,
             Self::Doctor => Section::Administration,
@@ -118,6 +122,7 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Workspaces => site.workspaces(),
             Self::Setup => site.mcp_setup(),
             Self::ApiKeys => site.keys(),
             Self::Doctor => site.doctor(),
@@ -128,6 +133,7 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Workspaces => "Workspaces",
             Self::Setup => "Set up a client",
             Self::ApiKeys => "API Keys",
             Self::Doctor => "Connection doctor",
@@ -143,7 +149,7 @@ impl Shell {
             person: Foreign::new(&signed_in.person.display_name),
             csrf: signed_in.csrf_token(&app.keys),
             administers: signed_in.person.is_admin,
-            workspaces: vec![WorkspaceEntry::only()],
+            workspaces: workspaces(app, signed_in),
             here: here.into(),
         }
     }
@@ -188,6 +194,17 @@ impl Shell {
         let others = [other("acme", Foreign::new("Acme Research")), other("hostile", Foreign::hostile_sample())];
         Self { workspaces: [WorkspaceEntry::only()].into_iter().chain(others).collect(), ..self }
     }
+}
+
+fn workspaces(app: &App, signed_in: &SignedIn) -> Vec<WorkspaceEntry> {
+    let tree = app.places.tree();
+    let here = signed_in.workspace(&tree).map(|place| place.id);
+    let entry = |place: &Place| WorkspaceEntry {
+        name: place.name.to_string(),
+        title: Foreign::new(&place.title),
+        here: Some(place.id) == here,
+    };
+    signed_in.workspaces(&tree).into_iter().map(entry).collect()
 }
 
 impl WorkspaceEntry {

@@ -1,18 +1,16 @@
 //! `/api/v1/api-keys`: the secrets that people hand to programs.
 
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::page::Asked;
-use crate::access::action::Action;
+use crate::access::Subject;
 use crate::access::key_making;
-use crate::access::policy::{self, Decision};
 use crate::access::scoping::{self, Maker, Purpose, Wanted, WantedPermissions};
-use crate::access::{Principal, Subject};
 use crate::api::body;
-use crate::api::caller::{KeyKeeper, KeyReader, refused};
+use crate::api::caller::Known;
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::credentials::issue::{Issued, NewKey, issue};
@@ -137,7 +135,7 @@ pub struct NewItem {
 }
 
 /// How a key is rotated.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// For how many days the old one lives on: one, when it is not said.
@@ -145,7 +143,8 @@ pub struct Rotation {
 }
 
 /// `GET /api/v1/api-keys`: the keys of the workspaces that the caller manages.
-pub async fn list(app: Data<App>, KeyReader(caller): KeyReader, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn list(app: Data<App>, caller: Known, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    caller.may(&app, Thing::Keys, Verb::Read)?;
     let (asked, now) = (Asked::of(&request)?, app.clock.now());
     let tree = app.tree().await?;
     let sort = match asked.get("sort") {
@@ -166,7 +165,8 @@ pub async fn list(app: Data<App>, KeyReader(caller): KeyReader, request: HttpReq
         Some(name) => Some(tree.find(name).ok_or(Problem::BadRequest("There is no such workspace"))?.id),
     };
     let managed = tree.workspaces().into_iter().map(|place| place.id);
-    let managed: Vec<PlaceId> = managed.filter(|id| may(&caller, Verb::Read, *id) == Decision::Allowed).collect();
+    let managed: Vec<PlaceId> =
+        managed.filter(|id| caller.reaches(Thing::Keys, Verb::Read, &PlacePath::workspace_itself(*id))).collect();
     let listing = Listing {
         seen: Seen::Of { managed, own: None },
         workspace,
@@ -178,31 +178,29 @@ pub async fn list(app: Data<App>, KeyReader(caller): KeyReader, request: HttpReq
     };
     let mut conn = app.db.read().await?;
     let keys = listed(&mut conn, &listing, now).await.map_err(db::Error::from)?;
-    let page = asked.page(keys, |key| After::the(key, sort).written());
+    let page = asked.page_by(keys, |key| After::the(key, sort).written());
     Ok(HttpResponse::Ok().no_store().json(page.map(|key| Item::new(key, &tree, now))))
 }
 
 /// `GET /api/v1/api-keys/{id}`.
-pub async fn get(app: Data<App>, KeyReader(caller): KeyReader, id: Path<ApiKeyId>) -> Result<HttpResponse, Problem> {
-    let key = found(&app, &caller, Verb::Read, *id).await?;
+pub async fn get(app: Data<App>, caller: Known, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let key = found(&app, &caller, Verb::Read, &id).await?;
     Ok(HttpResponse::Ok().no_store().json(Item::new(key, &*app.tree().await?, app.clock.now())))
 }
 
 /// `POST /api/v1/api-keys`: makes one; the answer alone has the key itself.
 pub async fn post(
     app: Data<App>,
-    KeyKeeper(caller): KeyKeeper,
+    caller: Known,
     request: HttpRequest,
-    body: Bytes,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let new = judged(&app, &caller, body::read(&body)?).await?;
-    match may(&caller, Verb::Write, new.workspace) {
-        Decision::Allowed => {}
-        Decision::NeedsScope(scope) => return Err(refused(&app, &caller, scope)),
-        Decision::Denied(why) => return Err(Problem::Forbidden(why)),
-    }
+    caller.may(&app, Thing::Keys, Verb::Write)?;
+    caller.may_keep_credentials()?;
+    let new = judged(&app, &caller, body::read(&request, payload).await?).await?;
+    caller.may_at(&app, Thing::Keys, Verb::Write, &PlacePath::workspace_itself(new.workspace))?;
     let origin = origin_of(&request);
-    let terms = app.credential_terms(&origin, caller.subject.id());
+    let terms = app.credential_terms(&origin, caller.0.subject.id());
     let issued = app.db.write(async |conn| issue(conn, &terms, ApiKeyId::fresh(), &new).await).await?;
     let issued = issued.ok_or_else(|| Problem::Internal("a fresh id was taken".to_owned()))?;
     made(&app, issued).await
@@ -211,13 +209,15 @@ pub async fn post(
 /// `DELETE /api/v1/api-keys/{id}`: revokes it, for good. Once more is no error.
 pub async fn delete(
     app: Data<App>,
-    KeyKeeper(caller): KeyKeeper,
+    caller: Known,
     request: HttpRequest,
-    id: Path<ApiKeyId>,
+    id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let key = found(&app, &caller, Verb::Delete, *id).await?;
+    caller.may(&app, Thing::Keys, Verb::Delete)?;
+    caller.may_keep_credentials()?;
+    let key = found(&app, &caller, Verb::Delete, &id).await?;
     let origin = origin_of(&request);
-    let terms = app.credential_terms(&origin, caller.subject.id());
+    let terms = app.credential_terms(&origin, caller.0.subject.id());
     app.cut(async |conn| revoke(conn, &terms, key.id).await).await?;
     Ok(HttpResponse::NoContent().no_store().finish())
 }
@@ -225,26 +225,28 @@ pub async fn delete(
 /// `POST /api/v1/api-keys/{id}/rotate`: makes its successor; the old one lives on for the overlap.
 pub async fn rotate_one(
     app: Data<App>,
-    KeyKeeper(caller): KeyKeeper,
+    caller: Known,
     request: HttpRequest,
-    id: Path<ApiKeyId>,
-    body: Bytes,
+    id: Path<String>,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let rotation = if body.is_empty() { Rotation::default() } else { body::read(&body)? };
-    let days = rotation.overlap_days.unwrap_or(1);
-    let overlap = Overlap::days(days).map_err(|_| Problem::BadRequest("overlap_days is a number from 0 to 7"))?;
-    let key = found(&app, &caller, Verb::Write, *id).await?;
+    caller.may(&app, Thing::Keys, Verb::Write)?;
+    caller.may_keep_credentials()?;
+    let rotation: Rotation = body::read(&request, payload).await?;
+    let overlap = Overlap::days(rotation.overlap_days.unwrap_or(1));
+    let overlap = overlap.map_err(|why| Problem::Refused(why.to_string()))?;
+    let key = found(&app, &caller, Verb::Write, &id).await?;
     let tree = app.tree().await?;
-    key_making::judge_again(&Maker::by(&caller), &key, &tree).map_err(|refusal| match refusal {
+    key_making::judge_again(&Maker::by(&caller.0), &key, &tree).map_err(|refusal| match refusal {
         key_making::Refusal::Owner => Problem::Forbidden("Nobody but a person has a key of that person's made anew"),
-        key_making::Refusal::Scoping(why) => Problem::Unprocessable(why.to_string()),
+        key_making::Refusal::Scoping(why) => Problem::Refused(why.to_string()),
     })?;
     let origin = origin_of(&request);
-    let terms = app.credential_terms(&origin, caller.subject.id());
+    let terms = app.credential_terms(&origin, caller.0.subject.id());
     let rotated = app.cut(async |conn| rotate(conn, &terms, key.id, overlap).await).await?;
     match rotated {
         Some(issued) => made(&app, issued).await,
-        None => Err(Problem::Conflict("This key works no more, or has a successor already")),
+        None => Err(Problem::Conflict("This key works no more, or has a successor already".to_owned())),
     }
 }
 
@@ -257,30 +259,24 @@ async fn made(app: &App, Issued { key, secret }: Issued) -> Result<HttpResponse,
 }
 
 /// The key of that id, where the caller may do that to it. One that they do not see is not there.
-async fn found(app: &App, caller: &Principal, verb: Verb, id: ApiKeyId) -> Result<ApiKey, Problem> {
+async fn found(app: &App, caller: &Known, verb: Verb, id: &str) -> Result<ApiKey, Problem> {
+    caller.may(app, Thing::Keys, verb)?;
+    let id: ApiKeyId = id.parse().map_err(|_| Problem::NotFound)?;
     let mut conn = app.db.read().await?;
     let key = api_key::find(&mut conn, id).await.map_err(db::Error::from)?.ok_or(Problem::NotFound)?;
-    match may(caller, verb, key.workspace_id) {
-        Decision::Allowed => Ok(key),
-        Decision::NeedsScope(scope) => Err(refused(app, caller, scope)),
-        Decision::Denied(_) => Err(Problem::NotFound),
-    }
-}
-
-fn may(caller: &Principal, verb: Verb, workspace: PlaceId) -> Decision {
-    let path = PlacePath::workspace_itself(workspace);
-    policy::decide(caller, &Action::Manage { thing: Thing::Keys, verb, at: Some(&path) })
+    caller.may_at(app, Thing::Keys, verb, &PlacePath::workspace_itself(key.workspace_id))?;
+    Ok(key)
 }
 
 /// What the body says, judged: narrowing, owner and workspace.
-async fn judged(app: &App, caller: &Principal, body: NewItem) -> Result<NewKey, Problem> {
-    let unprocessable = |why: &dyn std::fmt::Display| Problem::Unprocessable(why.to_string());
+async fn judged(app: &App, caller: &Known, body: NewItem) -> Result<NewKey, Problem> {
+    let unprocessable = |why: &dyn std::fmt::Display| Problem::Refused(why.to_string());
     let name: CredentialName = body.name.parse().map_err(|why| unprocessable(&why))?;
     let rate = body.rate_limit.map(Rate::new).transpose().map_err(|why| unprocessable(&why))?;
     if body.expires_at.is_some_and(|end| end <= app.clock.now() || end > app.clock.now() + LONGEST) {
         return Err(Problem::BadRequest("expires_at lies in the future, within ten years"));
     }
-    let (tree, maker) = (app.tree().await?, Maker::by(caller));
+    let (tree, maker) = (app.tree().await?, Maker::by(&caller.0));
     let wanted = Wanted { scope: body.scope, permissions: body.permissions };
     let scoping = scoping::judge(&maker, Purpose::Standing, &wanted, &tree).map_err(|why| unprocessable(&why))?;
     let named = match &body.workspace {
@@ -307,10 +303,10 @@ async fn judged(app: &App, caller: &Principal, body: NewItem) -> Result<NewKey, 
 const LONGEST: TimeDelta = TimeDelta::days(3653);
 
 /// Whose the key is to be.
-async fn owner(app: &App, caller: &Principal, said: Option<&str>, workspace: PlaceId) -> Result<Subject, Problem> {
+async fn owner(app: &App, caller: &Known, said: Option<&str>, workspace: PlaceId) -> Result<Subject, Problem> {
     let mut conn = app.db.read().await?;
     let id = match said {
-        None | Some("me") => return Ok(caller.subject.clone()),
+        None | Some("me") => return Ok(caller.0.subject.clone()),
         Some("workspace") => SubjectId::Workspace(workspace),
         Some(name) => {
             let account = service_account::named(&mut conn, name).await.map_err(db::Error::from)?;

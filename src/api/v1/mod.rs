@@ -2,4 +2,6 @@
 
 pub mod api_keys;
 pub mod mcp_servers;
+pub mod members;
 mod page;
+pub mod workspaces;

@@ -56,7 +56,12 @@ impl Asked {
     }
 
     /// The page of `found`, of which one more than asked for was looked up.
-    pub fn page<T, K: AsRef<[u8]>>(&self, mut found: Vec<T>, key: impl Fn(&T) -> K) -> Page<T> {
+    pub fn page<T>(&self, found: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
+        self.page_by(found, |item| key(item).to_owned())
+    }
+
+    /// The same where a key has to be written first.
+    pub fn page_by<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
         let goes_on = found.len() > self.limit;
         found.truncate(self.limit);
         let next_cursor = found.last().filter(|_| goes_on).map(|last| URL_SAFE_NO_PAD.encode(key(last)));

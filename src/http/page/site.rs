@@ -105,6 +105,21 @@ impl Site {
         self.to(&urls::KEY_REPLACE.replace("{id}", id))
     }
 
+    /// Settings → Workspaces.
+    pub fn workspaces(&self) -> String {
+        self.to(urls::WORKSPACES)
+    }
+
+    /// Settings → Workspaces → New workspace.
+    pub fn new_workspace(&self) -> String {
+        self.to(urls::NEW_WORKSPACE)
+    }
+
+    /// One of the pages of the workspace of that name.
+    pub fn of_workspace(&self, page: &str, name: &str) -> String {
+        self.to(&page.replace("{workspace}", name))
+    }
+
     /// Administration → Connection doctor.
     pub fn doctor(&self) -> String {
         self.to(urls::DOCTOR)

@@ -109,7 +109,6 @@ fn judged(
         first_client_id,
         grant: credential.grant,
         scope: principal.scope.clone(),
-        is_narrowed: !principal.narrowing.is_none(),
         expires_at: credential.expires_at,
         act,
     }

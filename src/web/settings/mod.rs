@@ -5,3 +5,4 @@ pub mod apps;
 pub mod components;
 pub mod keys;
 pub mod setup;
+pub mod workspaces;

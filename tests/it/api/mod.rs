@@ -2,3 +2,4 @@
 
 mod api_keys;
 mod mcp_servers;
+mod workspaces;

@@ -13,6 +13,7 @@ pub mod holder;
 pub mod issuers;
 pub mod keys;
 pub mod m2m;
+pub mod places;
 pub mod relay;
 pub mod relying_party;
 pub mod signer;

@@ -1,4 +1,4 @@
-//! The pages that decide about clients (consent, connected apps), and those of administrators.
+//! The pages that decide about clients (consent, connected apps), those of workspaces, and those of administrators.
 
 mod apps;
 mod consent;
@@ -6,3 +6,4 @@ mod doctor;
 mod keys;
 mod setup;
 mod snippets;
+mod workspaces;

@@ -109,6 +109,8 @@ export const gallery = [
       await settings(visitor, '/settings/setup?connect=discovery&client=vs-code');
       await visitor.page.getByRole('button', { name: 'Test connection' }).click();
       await visitor.page.getByText('No key was given').last().waitFor();
+      // The button is the last thing that Tab reaches: begin above it.
+      await visitor.page.getByRole('heading', { level: 1 }).click();
     },
   ],
   ['components', (visitor) => settings(visitor, '/settings/components')],

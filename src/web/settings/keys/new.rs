@@ -279,7 +279,7 @@ impl NewKeyPage {
             is_advanced: !form.networks.is_empty() || !form.rate.is_empty(),
             command: format!("portcullis api-key-create --name NAME --owner {username} --scope {place} --expires 90d"),
             request: format!(
-                "curl -X POST -H \"Authorization: Bearer $TOKEN\" {} \\\n  -d '{{\"name\": \"NAME\", \"scope\": [\"{place}\"], \"permissions\": \"read\"}}'",
+                "curl -X POST -H \"Authorization: Bearer $TOKEN\" -H \"Content-Type: application/json\" {} \\\n  -d '{{\"name\": \"NAME\", \"scope\": [\"{place}\"], \"permissions\": \"read\"}}'",
                 app.at(urls::API_KEYS)
             ),
             errors,

@@ -128,6 +128,12 @@ pub enum Event {
     SigningKeyRotated,
     /// A caller left a note.
     NoteLeft,
+    /// Somebody made an API key.
+    ApiKeyMade,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// Another API key took the place of one.
+    ApiKeyReplaced,
     /// A workspace, project or folder was made.
     PlaceMade,
     /// It has another name or title.
@@ -202,6 +208,9 @@ impl Event {
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",
             Self::NoteLeft => "note.left",
+            Self::ApiKeyMade => "api_key.made",
+            Self::ApiKeyRevoked => "api_key.revoked",
+            Self::ApiKeyReplaced => "api_key.replaced",
             Self::PlaceMade => "place.made",
             Self::PlaceRenamed => "place.renamed",
             Self::PlaceRemoved => "place.removed",
@@ -258,11 +267,12 @@ impl Entry {
         self
     }
 
-    /// Concerns this person or service account.
+    /// Concerns this person or service account; a workspace has no column of its own.
     pub fn subject(mut self, subject: SubjectId) -> Self {
         match subject {
             SubjectId::Person(user) => self.user = Some(user),
             SubjectId::Service(account) => self.service_account = Some(account),
+            SubjectId::Workspace(_) => {}
         }
         self
     }

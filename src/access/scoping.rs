@@ -88,6 +88,16 @@ impl<'a> Maker<'a> {
         Self { subject: &principal.subject, held: Some((&principal.scope, &principal.narrowing)) }
     }
 
+    /// True when they use no credential of their own, which might be narrower than they are.
+    pub fn is_in_person(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// Who they are.
+    pub fn subject(&self) -> &'a Subject {
+        self.subject
+    }
+
     /// True when they reach what is at `path`.
     pub fn reaches(&self, path: &PlacePath) -> bool {
         let within = self.held.is_none_or(|(_, narrowing)| narrowing.reach.covers(path));

@@ -1,20 +1,25 @@
-//! Who calls with an access token, by itself or together with proof of the key that it is bound to. A handler that takes a
-//! [`Caller`] cannot run without one.
+//! Who calls: with an access token, by itself or together with proof of the key that it is bound to, or with an API key. A
+//! handler that takes a [`Caller`] cannot run without one.
 
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, USER_AGENT};
+use actix_web::web::Data;
 
 use super::challenge::{Challenge, Scheme};
 use super::dpop::{self, Flaw, Proof};
-use super::urls;
+use super::limit::KeyLimits;
+use super::{ClientAddress, urls};
 use crate::access::authenticate::{Audiences, Door};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
+use crate::credentials::ApiKey;
+use crate::crypto::PlainToken;
+use crate::identity::session::shortened;
 use crate::types::{PublicUrl, Scope, known_scopes};
 
-/// A caller whose access token opens a resource of ours.
+/// A caller whose credential opens a resource of ours.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Arc<Principal>);
 
@@ -60,8 +65,8 @@ impl Resource {
 impl Caller {
     /// Judges the credential of a request to a resource of ours.
     ///
-    /// `X-Authorization` wins over `Authorization`; the first present decides, and when it fails no other is tried
-    /// (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
+    /// `X-Authorization`, then `x-api-key`, then `Authorization`; the first present decides, and when it fails no other is
+    /// tried (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
     pub async fn of(app: &App, request: &HttpRequest, resource: Resource) -> Result<Self, Challenge> {
         let metadata = || resource.metadata_url(&app.config.server.public_url);
         let offered = || resource.offered_scope();
@@ -74,13 +79,13 @@ impl Caller {
         };
         let hears_changes = app.access.is_current(&app.changes);
         let door = Door { issuer: app.issuer(), audiences, hears_changes };
-        let principal = match judge(app, presented.token, door).await {
-            Ok(Authenticated::Caller(principal)) => principal,
-            Ok(Authenticated::Refused(why)) => return Err(invalid(why)),
-            Err(error) => {
-                tracing::warn!(error, "a token could not be judged");
-                return Err(Challenge::unavailable());
-            }
+        let judged = match presented.is_api_key() {
+            true => judge_key(app, request, presented.token, door).await?,
+            false => judge(app, presented.token, door).await.map_err(unjudged)?,
+        };
+        let principal = match judged {
+            Authenticated::Caller(principal) => principal,
+            Authenticated::Refused(why) => return Err(invalid(why)),
         };
         match holds_key(app, request, &presented, principal.credential.key()) {
             Ok(()) => Ok(Self(principal)),
@@ -98,6 +103,20 @@ impl Caller {
 struct Presented<'a> {
     scheme: Scheme,
     token: &'a str,
+    /// True in the header that is for API keys alone.
+    is_for_keys: bool,
+}
+
+impl Presented<'_> {
+    /// True when it is meant to be an API key: then nothing reads it as a JWT.
+    fn is_api_key(&self) -> bool {
+        self.is_for_keys || PlainToken::is_like_api_key(self.token)
+    }
+}
+
+fn unjudged(error: impl std::fmt::Display) -> Challenge {
+    tracing::warn!(%error, "a credential could not be judged");
+    Challenge::unavailable()
 }
 
 /// Why a token is of no use to whoever presents it.
@@ -141,12 +160,59 @@ pub async fn judge(app: &App, token: &str, door: Door<'_>) -> Result<Authenticat
     }
 }
 
+/// Judges an API key: a typo without asking anybody; who it is; from where it comes; how often.
+async fn judge_key(
+    app: &App,
+    request: &HttpRequest,
+    presented: &str,
+    door: Door<'_>,
+) -> Result<Authenticated, Challenge> {
+    let limits = request.app_data::<Data<KeyLimits>>().ok_or_else(|| unjudged("a door without limits for keys"))?;
+    let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
+    let Some(secret) = PlainToken::parse_api_key(presented) else {
+        return Ok(Authenticated::Refused("This is no API key of ours: it is incomplete or mistyped"));
+    };
+    let hashes = app.keys.hashes(&secret);
+    let remembered = hashes.first().and_then(|newest| app.access.remembered_key(newest, door.hears_changes));
+    let key: Option<Arc<ApiKey>> = match remembered {
+        Some(known) => known,
+        None => {
+            limits.ask(address).map_err(Challenge::too_often)?;
+            let found = app.access.look_up_key(&app.db, &hashes, door.hears_changes).await.map_err(unjudged)?;
+            if found.is_some() {
+                limits.known(address);
+            }
+            found
+        }
+    };
+    let Some(key) = key else { return Ok(Authenticated::Refused("There is no such API key")) };
+    let judged = app.access.admit_key(&app.db, &key, door, &app.places.tree(), now).await.map_err(unjudged)?;
+    if let Authenticated::Caller(_) = &judged {
+        if !key.allowed_networks.allow(address) {
+            return Err(Challenge::elsewhere(address));
+        }
+        if let Some(rate) = key.rate() {
+            limits.spend(key.id, rate).map_err(Challenge::too_often)?;
+        }
+        let client = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(shortened);
+        app.key_uses.note(key.id, now, address, client.as_deref());
+    }
+    Ok(judged)
+}
+
 /// The presented token: RFC 6750 §2.1, RFC 9449 §7.1, and the header in which gateways pass it on.
 fn presented(request: &HttpRequest) -> Option<Presented<'_>> {
     let headers = request.headers();
-    let value = headers.get("x-authorization").or_else(|| headers.get(AUTHORIZATION))?;
+    let value = match (headers.get("x-authorization"), headers.get("x-api-key")) {
+        (Some(value), _) => value,
+        (None, Some(key)) => {
+            let token = key.to_str().ok()?.trim();
+            return Some(Presented { scheme: Scheme::Bearer, token, is_for_keys: true });
+        }
+        (None, None) => headers.get(AUTHORIZATION)?,
+    };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    Some(Presented { scheme: Scheme::named(scheme)?, token: token.trim() })
+    Some(Presented { scheme: Scheme::named(scheme)?, token: token.trim(), is_for_keys: false })
 }
 
 #[cfg(test)]
@@ -156,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn x_authorization_decides_even_when_it_holds_nothing_of_use() {
+    fn the_first_header_decides_even_when_it_holds_nothing_of_use() {
         let request = |headers: &[(&'static str, &'static str)]| {
             headers
                 .iter()
@@ -171,9 +237,15 @@ mod tests {
             (&[("authorization", "Bearer a"), ("x-authorization", "DPoP b")], Some((Scheme::Dpop, "b"))),
             (&[("authorization", "Bearer a"), ("x-authorization", "Basic b")], None),
             (&[("authorization", "Basic a")], None),
+            (&[("authorization", "Bearer a"), ("x-api-key", "k")], Some((Scheme::Bearer, "k"))),
+            (&[("authorization", "Bearer a"), ("x-api-key", "")], Some((Scheme::Bearer, ""))),
+            (&[("x-authorization", "Bearer b"), ("x-api-key", "k")], Some((Scheme::Bearer, "b"))),
+            (&[("x-authorization", "Basic b"), ("x-api-key", "k")], None),
             (&[], None),
         ] {
-            let expected = expected.map(|(scheme, token)| Presented { scheme, token });
+            let is_for_keys = headers.iter().any(|(name, _)| *name == "x-api-key")
+                && headers.iter().all(|(name, _)| *name != "x-authorization");
+            let expected = expected.map(|(scheme, token)| Presented { scheme, token, is_for_keys });
             assert_eq!(presented(&request(headers)), expected, "{headers:?}");
         }
         let query = TestRequest::with_uri("/mcp?access_token=a").to_http_request();

@@ -53,6 +53,12 @@ pub const MCP: &str = "/mcp";
 
 /// The management API, whose resources are below it.
 pub const API: &str = "/api/v1";
+/// API keys.
+pub const API_KEYS: &str = "/api/v1/api-keys";
+/// One API key.
+pub const API_KEY: &str = "/api/v1/api-keys/{id}";
+/// Its rotation.
+pub const API_KEY_ROTATION: &str = "/api/v1/api-keys/{id}/rotate";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
 /// One of them.
@@ -92,6 +98,16 @@ pub const DEVICE: &str = "/device";
 pub const MCP_SETUP: &str = "/settings/setup";
 /// MCP Setup → Set up a client → Test connection.
 pub const MCP_SETUP_TEST: &str = "/settings/setup/test";
+/// MCP Setup → API Keys.
+pub const KEYS: &str = "/settings/keys";
+/// One of them.
+pub const KEY: &str = "/settings/keys/{id}";
+/// Its end.
+pub const KEY_REVOKE: &str = "/settings/keys/{id}/revoke";
+/// Its successor, while it lives on.
+pub const KEY_ROTATE: &str = "/settings/keys/{id}/rotate";
+/// Its successor, at once.
+pub const KEY_REPLACE: &str = "/settings/keys/{id}/replace";
 /// MCP Setup → API Keys → Create Key.
 pub const NEW_API_KEY: &str = "/settings/keys/new";
 /// MCP Setup → OAuth Clients → Register New OAuth Client.

@@ -9,15 +9,16 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::db::changes::Change;
 use crate::grants::{client, revocation, signing_key};
-use crate::{identity, places, upstreams};
+use crate::{credentials, identity, places, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 6] = [
+const TOPICS: [&str; 7] = [
     revocation::CHANGED,
     identity::CHANGED,
     client::CHANGED,
+    credentials::CHANGED,
     signing_key::CHANGED,
     places::CHANGED,
     upstreams::CHANGED,
@@ -77,6 +78,7 @@ impl Due {
             revocation::CHANGED,
             identity::CHANGED,
             client::CHANGED,
+            credentials::CHANGED,
             signing_key::CHANGED,
             places::CHANGED,
             upstreams::CHANGED,
@@ -100,6 +102,7 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         }
         places::CHANGED => {
             app.places.reload(&app.db).await.map_err(|error| error.to_string())?;
+            // Workspaces act, too, by keys of their own.
             // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more.
             app.access.forget_subjects();
             app.servers.reload(&app.db).await.map_err(|error| error.to_string())
@@ -107,6 +110,10 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(|error| error.to_string()),
         client::CHANGED => {
             app.access.forget_clients();
+            Ok(())
+        }
+        credentials::CHANGED => {
+            app.access.forget_keys();
             Ok(())
         }
         _ => {

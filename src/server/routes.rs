@@ -120,7 +120,20 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     let secret = secret.route(web::delete().to(clients::end_secret));
     config.service(secret.default_service(web::to(api::only_delete)));
     config.configure(|config| workspaces(config, public_url, server));
+    config.configure(|config| keys(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
+}
+
+/// API keys.
+fn keys(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::api_keys;
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_KEYS).route(read(api_keys::list)).route(web::post().to(api_keys::post));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_KEY).route(read(api_keys::get)).route(web::delete().to(api_keys::delete));
+    config.service(one.default_service(web::to(api::get_or_delete)));
+    let rotation = at(urls::API_KEY_ROTATION).route(web::post().to(api_keys::rotate_one));
+    config.service(rotation.default_service(web::to(api::only_post)));
 }
 
 /// Workspaces, projects and folders, who is in them, and which servers.
@@ -146,7 +159,7 @@ fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &Serve
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::{apps, setup};
+    use pages::settings::{apps, keys, setup};
     use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
@@ -167,6 +180,14 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)))
         .service(web::resource(urls::REVOKE_APPS).route(read(apps::ask)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::KEYS).route(read(keys::get)))
+        .service(web::resource(urls::NEW_API_KEY).route(read(keys::new)).route(web::post().to(keys::make)))
+        .service(web::resource(urls::KEY).route(read(keys::one)))
+        .service(web::resource(urls::KEY_REVOKE).route(read(keys::confirm_revoke)).route(web::post().to(keys::revoke)))
+        .service(web::resource(urls::KEY_ROTATE).route(read(keys::confirm_rotate)).route(web::post().to(keys::rotate)))
+        .service(
+            web::resource(urls::KEY_REPLACE).route(read(keys::confirm_replace)).route(web::post().to(keys::replace)),
+        )
         .configure(clients)
         .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))

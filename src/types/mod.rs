@@ -3,7 +3,9 @@
 mod algorithm;
 mod client_id;
 mod ids;
+mod key_tag;
 mod logo;
+mod networks;
 mod numeric_date;
 mod permissions;
 mod place_name;
@@ -21,7 +23,9 @@ pub use ids::{
     ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PersonalTokenId,
     PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
+pub use key_tag::{KeyTag, KeyTagError};
 pub use logo::{Logo, LogoError, LogoFormat};
+pub use networks::{Networks, NetworksError};
 pub use numeric_date::NumericDate;
 pub use permissions::{Permissions, PermissionsError, Thing, Verb};
 pub use place_name::{PlaceName, PlaceNameError};

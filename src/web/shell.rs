@@ -54,6 +54,8 @@ pub enum Menu {
     Workspaces,
     /// Set up a client.
     Setup,
+    /// API Keys.
+    ApiKeys,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -105,7 +107,8 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::Clients, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] =
+        &[Self::Apps, Self::Workspaces, Self::Setup, Self::ApiKeys, Self::Clients, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
@@ -114,6 +117,7 @@ impl Menu {
             Self::Clients => Section::McpSetup,
             Self::Workspaces => Section::Settings,
             Self::Setup => Section::McpSetup,
+            Self::ApiKeys => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -125,6 +129,7 @@ impl Menu {
             Self::Clients => site.clients(),
             Self::Workspaces => site.workspaces(),
             Self::Setup => site.mcp_setup(),
+            Self::ApiKeys => site.keys(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -136,6 +141,7 @@ impl Menu {
             Self::Clients => "OAuth Clients",
             Self::Workspaces => "Workspaces",
             Self::Setup => "Set up a client",
+            Self::ApiKeys => "API Keys",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

@@ -17,6 +17,9 @@ use portcullis::web::settings::apps::AppsPage;
 use portcullis::web::settings::clients;
 #[cfg(debug_assertions)]
 use portcullis::web::settings::components::ComponentsPage;
+use portcullis::web::settings::keys::{
+    KeyPage, KeysPage, MadePage as MadeKeyPage, NewKeyPage, RotatePage as RotateKeyPage,
+};
 use portcullis::web::settings::setup::SetupPage;
 use portcullis::web::settings::workspaces::WorkspacesPage;
 use portcullis::web::settings::workspaces::itself::ItselfPage;
@@ -56,6 +59,11 @@ async fn every_page() -> Vec<Shown> {
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
     show("setup", SetupPage::samples(), &mut pages).await;
+    show("keys", KeysPage::samples(), &mut pages).await;
+    show("new_key", NewKeyPage::samples(), &mut pages).await;
+    show("made_key", MadeKeyPage::samples(), &mut pages).await;
+    show("key", KeyPage::samples(), &mut pages).await;
+    show("rotate_key", RotateKeyPage::samples(), &mut pages).await;
     show("confirm", QuestionPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;

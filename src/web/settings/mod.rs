@@ -4,5 +4,6 @@ pub mod apps;
 pub mod clients;
 #[cfg(debug_assertions)]
 pub mod components;
+pub mod keys;
 pub mod setup;
 pub mod workspaces;

@@ -11,6 +11,7 @@ pub mod documents;
 pub mod half_open;
 pub mod holder;
 pub mod issuers;
+pub mod keys;
 pub mod m2m;
 pub mod owned;
 pub mod places;

@@ -4,6 +4,7 @@ mod apps;
 mod clients;
 mod consent;
 mod doctor;
+mod keys;
 mod setup;
 mod snippets;
 mod workspaces;

@@ -50,11 +50,6 @@ pub async fn only_patch() -> Problem {
     Problem::MethodNotAllowed("OPTIONS, PATCH")
 }
 
-/// A list to which things are only added.
-pub async fn only_post() -> Problem {
-    Problem::MethodNotAllowed("OPTIONS, POST")
-}
-
 /// One thing that is only removed.
 pub async fn only_delete() -> Problem {
     Problem::MethodNotAllowed("DELETE, OPTIONS")

@@ -110,6 +110,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::places::Reach;
 
     fn place(kind: Kind, parent: Option<PlaceId>, name: &str) -> Place {
         let created_at = DateTime::UNIX_EPOCH;

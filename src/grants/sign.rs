@@ -20,7 +20,7 @@ use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, Verifyin
 use crate::crypto::{Label, RootKeys, Unsealable};
 use crate::db::{self, Db};
 use crate::identity::Person;
-use crate::types::{Algorithm, GrantId, Scope, SessionId, SubjectId, UserId, known_scopes};
+use crate::types::{Acr, Algorithm, GrantId, Scope, SessionId, SubjectId, UserId, known_scopes};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.
 pub struct Signing {
@@ -63,10 +63,6 @@ pub enum SigningError {
 
 /// The algorithm of ID tokens: every OpenID Connect verifier knows it (Core §15.1).
 pub const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Rs256;
-
-/// The `acr` of every ID token: people prove who they are by a password, in one step (OpenID Connect Core §2 wants a URI;
-/// what exactly was used is in `amr`).
-pub const ACR: &str = "urn:portcullis:acr:password";
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -378,7 +374,7 @@ impl Signing {
             exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             auth_time: grant.authenticated_at.timestamp(),
-            acr: ACR,
+            acr: Acr::of(&grant.amr).name(),
             amr: &grant.amr.0,
             at_hash: at_hash(access_token),
             nonce,

@@ -22,12 +22,21 @@ pub enum Refusal {
         /// The sign-in page.
         location: String,
     },
+    /// For people who proved who they are a short while ago: off to prove it, and back afterwards.
+    #[error("too long since the person proved who they are")]
+    Confirm {
+        /// The page to do it on.
+        location: String,
+    },
     /// A form of somebody who is not, or no longer, signed in.
     #[error("no longer signed in")]
     SignedOut,
     /// A page for system administrators, and somebody else.
     #[error("not an administrator")]
     NotAdministrator,
+    /// A form about something that is not there, or not theirs: nobody learns which.
+    #[error("nothing of theirs has that id")]
+    NotFound,
     /// A form that is not from a page of ours in this browser, or from too long ago.
     #[error("the form did not come from our own page in this browser session")]
     StaleForm,
@@ -75,9 +84,10 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn { .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { .. } | Self::Confirm { .. } => StatusCode::SEE_OTHER,
             // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
             Self::SignedOut | Self::NotAdministrator | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
             Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,6 +103,10 @@ impl Refusal {
                 let page = titled(site, "Sign in first", "This page is for people who are signed in.");
                 page.link(location.clone(), "Sign in")
             }
+            Self::Confirm { location } => {
+                let page = titled(site, "Confirm it is you first", "Nothing was done yet.");
+                page.link(location.clone(), "Confirm it is you")
+            }
             Self::SignedOut => {
                 let login = site.login();
                 titled(site, "You are signed out", "So nothing was done.").link(login, "Sign in")
@@ -102,6 +116,8 @@ impl Refusal {
                 titled(site, "For administrators", "This page is for those who administer this gate.")
                     .link(home, "Front page")
             }
+            Self::NotFound => titled(site, "It is not there", "Perhaps it is gone already. Nothing was done.")
+                .step("Go back and reload the page."),
             Self::StaleForm => ErrorPage::stale_form(site),
             Self::BadForm(_) => titled(site, "This form could not be read", "So nothing was done.").step(reload),
             Self::LargeForm => titled(site, "This form is too large", "So nothing was done.")
@@ -157,7 +173,7 @@ impl ResponseError for PageError {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match &self.why {
-            Refusal::SignIn { location } => {
+            Refusal::SignIn { location } | Refusal::Confirm { location } => {
                 if let Ok(location) = HeaderValue::from_str(location) {
                     headers.insert(LOCATION, location);
                 }

@@ -109,7 +109,8 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::settings::{apps, passkeys, password, profile, security, sessions, two_step};
+    use pages::{admin, confirm, consent, device, home, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -118,6 +119,16 @@ fn pages(config: &mut ServiceConfig) {
                 .route(read(sign_in::get))
                 .route(web::post().to(sign_in::post)),
         )
+        .service(
+            web::resource(urls::LOGIN_CODE)
+                .wrap(from_fn(flow::watch))
+                .route(read(sign_in::code::get))
+                .route(web::post().to(sign_in::code::post)),
+        )
+        .service(
+            web::resource(urls::LOGIN_PASSKEY).wrap(from_fn(flow::watch)).route(web::post().to(sign_in::passkey::post)),
+        )
+        .service(web::resource(urls::CONFIRM).route(read(confirm::get)).route(web::post().to(confirm::post)))
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
         .service(
@@ -128,6 +139,12 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::PROFILE).route(read(profile::get)).route(web::post().to(profile::post)))
+        .service(web::resource(urls::SECURITY).route(read(security::get)).route(web::post().to(security::post)))
+        .service(web::resource(urls::TWO_STEP).route(read(two_step::get)).route(web::post().to(two_step::post)))
+        .service(web::resource(urls::PASSKEYS).route(read(passkeys::get)).route(web::post().to(passkeys::post)))
+        .service(web::resource(urls::PASSWORD).route(read(password::get)).route(web::post().to(password::post)))
+        .service(web::resource(urls::SESSIONS).route(read(sessions::get)).route(web::post().to(sessions::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))

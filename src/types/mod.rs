@@ -1,5 +1,6 @@
 //! Small types whose constructor is the rule they are under.
 
+mod acr;
 mod algorithm;
 mod client_id;
 mod ids;
@@ -12,11 +13,12 @@ mod subject_id;
 mod words;
 mod workspace;
 
+pub use acr::Acr;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    FlowId, GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PushedRequestId, ServerId, ServiceAccountId,
-    SessionId, UserId,
+    FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId, PushedRequestId, ServerId,
+    ServiceAccountId, SessionId, UserId,
 };
 pub use numeric_date::NumericDate;
 pub use public_url::{PublicUrl, PublicUrlError};

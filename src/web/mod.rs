@@ -1,9 +1,12 @@
 //! The face for people with a browser. One file per page, its view beside its handler.
 
 pub mod admin;
+pub mod confirm;
 pub mod consent;
 pub mod device;
 pub mod home;
+pub mod passkeys;
+pub mod qr;
 pub mod set_up;
 pub mod settings;
 pub mod shell;

@@ -22,6 +22,12 @@ pub struct Shell {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Profile.
+    Profile,
+    /// Security: password, two-step sign-in, passkeys.
+    Security,
+    /// Sessions.
+    Sessions,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -41,12 +47,12 @@ pub struct MenuEntry {
 
 impl Menu {
     /// Every page, in the order of the sidebar.
-    pub const ALL: [Self; 3] = [Self::Apps, Self::Doctor, Self::Flows];
+    pub const ALL: [Self; 6] = [Self::Apps, Self::Profile, Self::Security, Self::Sessions, Self::Doctor, Self::Flows];
 
     /// True for the pages of administrators.
     fn is_for_administrators(self) -> bool {
         match self {
-            Self::Apps => false,
+            Self::Apps | Self::Profile | Self::Security | Self::Sessions => false,
             Self::Doctor | Self::Flows => true,
         }
     }
@@ -54,6 +60,9 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Profile => site.profile(),
+            Self::Security => site.security(),
+            Self::Sessions => site.sessions(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -62,6 +71,9 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Profile => "Profile",
+            Self::Security => "Security",
+            Self::Sessions => "Sessions",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

@@ -67,12 +67,15 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("josekit", &["crypto"]),
     ("metrics", &["server"]),
     ("oxide_auth", &["grants/machine"]),
+    ("qrcode", &["web"]),
     ("rand", &["crypto"]),
     ("reqwest", &["net"]),
     ("tokio_postgres", &["db"]),
     ("toml", &["config"]),
+    ("totp_rs", &["crypto"]),
     ("tracing_actix_web", &["http", "server"]),
     ("tracing_subscriber", &["config", "server"]),
+    ("webauthn_rs", &["crypto"]),
     // What surrounds the process is looked at once, at its edge; the file below only splits a search path handed to it.
     ("std::env", &["cli", "config", "db/embedded/programs.rs"]),
     // Statements as text escape the table of owners below.
@@ -94,8 +97,10 @@ const OWNERS: &[(&str, &str)] = &[
     ("installation", "db/installation.rs"),
     ("logout_notices", "grants/logout_notice.rs"),
     ("linked_accounts", "identity/linked_account.rs"),
+    ("passkeys", "identity/passkey.rs"),
     ("pending_requests", "grants/pending_request.rs"),
     ("pushed_requests", "grants/pushed_request.rs"),
+    ("recovery_codes", "identity/recovery_code.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("registration_tokens", "grants/registration_token.rs"),
     ("revocations", "grants/revocation.rs"),
@@ -105,9 +110,11 @@ const OWNERS: &[(&str, &str)] = &[
     ("sessions", "identity/session.rs"),
     ("setup_links", "identity/setup_link.rs"),
     ("signing_keys", "grants/signing_key.rs"),
+    ("totp_secrets", "identity/totp.rs"),
     ("trust_rules", "grants/trust_rule.rs"),
     ("trusted_issuers", "grants/trusted_issuer.rs"),
     ("used_assertions", "grants/used_assertion.rs"),
+    ("used_challenges", "identity/used_challenge.rs"),
     ("users", "identity/user.rs"),
 ];
 

@@ -8,12 +8,21 @@ use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
+use portcullis::web::confirm::ConfirmItIsYouPage;
 use portcullis::web::consent::ConsentPage;
 use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
 use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
+use portcullis::web::settings::passkeys::PasskeyPage;
+use portcullis::web::settings::password::PasswordPage;
+use portcullis::web::settings::profile::ProfilePage;
+use portcullis::web::settings::recovery_codes::RecoveryCodesPage;
+use portcullis::web::settings::security::SecurityPage;
+use portcullis::web::settings::sessions::SessionsPage;
+use portcullis::web::settings::two_step::TwoStepPage;
 use portcullis::web::sign_in::SignInPage;
+use portcullis::web::sign_in::code::SecondStepPage;
 use portcullis::web::sign_out::{SignOutPage, SignedOutPage};
 use scraper::{ElementRef, Html, Selector};
 
@@ -35,6 +44,8 @@ impl Shown {
 async fn every_page() -> Vec<Shown> {
     let mut pages = Vec::new();
     show("sign_in", SignInPage::samples(), &mut pages).await;
+    show("second_step", SecondStepPage::samples(), &mut pages).await;
+    show("confirm", ConfirmItIsYouPage::samples(), &mut pages).await;
     show("set_up", SetUpPage::samples(), &mut pages).await;
     show("sign_out", SignOutPage::samples(), &mut pages).await;
     show("signed_out", SignedOutPage::samples(), &mut pages).await;
@@ -44,6 +55,13 @@ async fn every_page() -> Vec<Shown> {
     show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
+    show("profile", ProfilePage::samples(), &mut pages).await;
+    show("password", PasswordPage::samples(), &mut pages).await;
+    show("security", SecurityPage::samples(), &mut pages).await;
+    show("sessions", SessionsPage::samples(), &mut pages).await;
+    show("two_step", TwoStepPage::samples(), &mut pages).await;
+    show("passkey", PasskeyPage::samples(), &mut pages).await;
+    show("recovery_codes", RecoveryCodesPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;
     show("doctor", DoctorPage::samples(), &mut pages).await;
     show("flows", FlowsPage::samples(), &mut pages).await;

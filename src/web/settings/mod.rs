@@ -1,3 +1,11 @@
 //! Settings: what a person sees and changes of their own.
 
 pub mod apps;
+mod device;
+pub mod passkeys;
+pub mod password;
+pub mod profile;
+pub mod recovery_codes;
+pub mod security;
+pub mod sessions;
+pub mod two_step;

@@ -41,12 +41,9 @@ pub struct Authenticator {
     key: Jwk,
     id: [u8; 16],
     user: String,
-    /// What it says of where it is.
-    pub origin: String,
-    /// Whether it says that it has verified who is there.
-    pub verifies: bool,
-    /// How often it was used, as it says.
-    pub count: u32,
+    origin: String,
+    verifies: bool,
+    count: u32,
 }
 
 const PRESENT: u8 = 0x01;
@@ -67,6 +64,21 @@ impl Authenticator {
         };
         let said = made.made(&options);
         (made, said)
+    }
+
+    /// The same key, used on another site's page.
+    pub fn at(&self, origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..self.clone() }
+    }
+
+    /// The same key, in an authenticator that does not ask who is there.
+    pub fn unverified(&self) -> Self {
+        Self { verifies: false, ..self.clone() }
+    }
+
+    /// The same key, in an authenticator that says it was used so often before.
+    pub fn used(&self, count: u32) -> Self {
+        Self { count, ..self.clone() }
     }
 
     /// What it says when a passkey is made.

@@ -80,17 +80,11 @@ async fn an_answer_that_is_not_good_in_every_part_opens_nothing() {
     let (ada, eve) = (app.person("ada").await, app.person("eve").await);
     ada.sign_in().await;
     eve.sign_in().await;
-    let mut key = add(&app, &ada, "Key").await;
+    let key = add(&app, &ada, "Key").await;
     let stranger = ada.elsewhere();
     sign_in(&stranger, &mut key.clone()).await.assert(303);
-    let copy = Authenticator { count: 0, ..key.clone() };
-    key.count = 10;
-    sign_in(&ada.elsewhere(), &mut key).await.assert(303);
-    for mut bad in [
-        Authenticator { origin: "https://evil.example".to_owned(), count: 20, ..key.clone() },
-        Authenticator { verifies: false, count: 20, ..key.clone() },
-        copy,
-    ] {
+    sign_in(&ada.elsewhere(), &mut key.used(10)).await.assert(303);
+    for mut bad in [key.used(20).at("https://evil.example"), key.used(20).unverified(), key.used(3)] {
         sign_in(&ada.elsewhere(), &mut bad).await.assert(403);
     }
     // A key that somebody else's page made is nobody's here.
@@ -122,7 +116,7 @@ async fn adding_takes_a_recent_proof_and_an_answer_to_this_very_page() {
     eve.submit(&theirs.clone().set("ceremony", &form.value("ceremony"))).await.assert(403);
     eve.submit(&theirs).await.assert(422);
     ada.submit(&form.clone().fill("Name", " ")).await.assert(422);
-    let evil = Authenticator { origin: "https://evil.example".to_owned(), ..key.clone() };
+    let evil = key.at("https://evil.example");
     ada.submit(&form.clone().set("answer", &evil.made(&options(&page)))).await.assert(422);
     ada.submit(&form).await.assert(303);
     let again = ada.submit(&form).await.assert(422);

@@ -1,9 +1,12 @@
 //! Sessions: what a person sees of theirs, and how they end them.
 
 use chrono::TimeDelta;
+use portcullis::grants::client::{ClientOptions, ClientOrigin};
 use portcullis::http::urls;
 
 use crate::support::TestApp;
+use crate::support::client::jwt;
+use crate::support::relying_party::{BackChannel, relying_party};
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
@@ -75,4 +78,20 @@ async fn nobody_ends_anothers_session() {
     ada.get(urls::APPS).await.assert(200);
     eve.get(urls::APPS).await.assert(200);
     assert!(app.events("session.ended").await.is_empty());
+}
+
+/// OpenID Connect Back-Channel Logout: an app hears of a session that was ended from another browser.
+#[tokio::test]
+async fn apps_are_told_of_a_session_that_is_ended_from_elsewhere() {
+    let (app, channel) = (TestApp::start().await, BackChannel::start().await);
+    let ada = app.person("ada").await;
+    let options = ClientOptions { backchannel_logout_uri: Some(channel.uri()), ..ClientOptions::default() };
+    let client = relying_party(&app, "rp", ClientOrigin::Administrator, options).await;
+    let id_token = jwt(&client.connect_for(&ada, "openid").await.id_token.unwrap()).1;
+    let other = ada.elsewhere();
+    other.sign_in().await;
+    let page = other.get(urls::SESSIONS).await.assert(200);
+    other.submit(&page.form("Sign out everywhere else")).await.assert(303);
+    let told = jwt(&channel.tokens(1).await.remove(0)).1;
+    assert_eq!((&told["sub"], &told["sid"]), (&id_token["sub"], &id_token["sid"]));
 }

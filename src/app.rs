@@ -16,6 +16,7 @@ use crate::grants::client_names::ClientNames;
 use crate::grants::sign::{Signing, SigningError};
 use crate::grants::timeline::Timeline;
 use crate::net::{Net, NetSetupError};
+use crate::places;
 use crate::upstreams::Catalogue;
 
 /// Everything a request may reach; shared by all workers.
@@ -40,6 +41,8 @@ pub struct App {
     pub access: Access,
     /// The servers behind us.
     pub servers: Catalogue,
+    /// Where they are.
+    pub places: places::Map,
     /// What clients call themselves.
     pub client_names: ClientNames,
     /// Changes that other nodes made.
@@ -93,6 +96,7 @@ impl App {
             passkeys: Passkeys::at(&config.server.public_url),
             access: Access::default(),
             servers: Catalogue::default(),
+            places: places::Map::default(),
             client_names: ClientNames::default(),
             config,
             db,
@@ -105,6 +109,7 @@ impl App {
             timeline: Timeline::default(),
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
+        app.places.reload(&app.db).await?;
         app.servers.reload(&app.db).await?;
         Ok(app)
     }

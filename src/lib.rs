@@ -25,6 +25,7 @@
 //! | [`grants`] | what was granted to whom: clients, consents, codes, tokens, keys |
 //! | [`identity`] | people, groups, sessions, and how they prove who they are |
 //! | [`upstreams`] | the MCP servers behind us |
+//! | [`places`] | where they live: workspaces, projects, folders |
 //! | [`audit`] | everything worth remembering |
 //! | [`config`], [`crypto`], [`db`], [`net`], [`types`], [`clock`], [`schema`] | know nothing of us |
 
@@ -44,6 +45,7 @@ pub mod audit;
 pub mod doctor;
 pub mod grants;
 pub mod identity;
+pub mod places;
 pub mod upstreams;
 
 // What the faces share.

@@ -1,6 +1,7 @@
 //! What is attempted.
 
-use crate::types::known_scopes as known;
+use crate::places::PlacePath;
+use crate::types::{Thing, Verb};
 
 /// One thing that a caller tries to do at an MCP server of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +24,42 @@ pub enum Action<'a> {
     SeeServer {
         /// Its name.
         server: &'a str,
+        /// Where it is.
+        at: &'a PlacePath,
     },
-    /// See how this gate is set up: servers, people, clients, keys, but no secrets.
-    SeeSetup,
+    /// Look at, change or remove something of ours.
+    Manage {
+        /// What kind of thing.
+        thing: Thing,
+        /// What is done to it.
+        verb: Verb,
+        /// Where it is; none where that is still to be asked, of each thing that is found.
+        at: Option<&'a PlacePath>,
+    },
 }
 
 impl Action<'_> {
     /// The scope token that it takes.
     pub fn scope(&self) -> &'static str {
+        let (thing, verb) = self.permission();
+        thing.scope(verb)
+    }
+
+    /// The permission that it takes.
+    pub fn permission(&self) -> (Thing, Verb) {
         match self {
-            Self::Enter | Self::SeeTool { .. } | Self::SeeServer { .. } => known::MCP_READ,
-            Self::CallTool { class, .. } => class.scope(),
-            Self::SeeSetup => known::MGMT_READ,
+            Self::Enter | Self::SeeTool { .. } | Self::SeeServer { .. } => (Thing::Tools, Verb::Read),
+            Self::CallTool { class, .. } => (Thing::Tools, class.verb()),
+            Self::Manage { thing, verb, .. } => (*thing, *verb),
+        }
+    }
+
+    /// Where it happens, if it happens somewhere.
+    pub fn place(&self) -> Option<&PlacePath> {
+        match self {
+            Self::Enter | Self::SeeTool { .. } | Self::CallTool { .. } => None,
+            Self::SeeServer { at, .. } => Some(at),
+            Self::Manage { at, .. } => *at,
         }
     }
 }
@@ -64,20 +89,21 @@ impl Class {
 
     /// The scope token that a call takes.
     pub fn scope(self) -> &'static str {
+        Thing::Tools.scope(self.verb())
+    }
+
+    /// What a call does to the tools.
+    pub fn verb(self) -> Verb {
         match self {
-            Self::Read => known::MCP_READ,
-            Self::Write => known::MCP_WRITE,
-            Self::Delete => known::MCP_DELETE,
+            Self::Read => Verb::Read,
+            Self::Write => Verb::Write,
+            Self::Delete => Verb::Delete,
         }
     }
 
     /// Its name for people and programs.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Delete => "delete",
-        }
+        self.verb().name()
     }
 }
 

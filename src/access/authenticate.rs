@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::principal::{AccessTokenCredential, Credential, Principal, Subject};
+use super::principal::{AccessTokenCredential, Credential, Narrowing, Principal, Subject};
 use super::snapshot::Access;
 use crate::crypto::jwt;
 use crate::db::{self, Db};
@@ -91,12 +91,13 @@ impl Access {
         let Some(audience) = door.audiences.admit(&claims.aud) else {
             return Ok(Authenticated::Refused("The token was issued for another resource"));
         };
-        let (subject, scope) = match self.standing(db, &claims, &credential, door.hears_changes, now).await? {
+        let (subject, scope, narrowing) = match self.standing(db, &claims, &credential, door.hears_changes, now).await?
+        {
             Ok(standing) => standing,
             Err(why) => return Ok(Authenticated::Refused(why)),
         };
         let (audience, credential) = (audience.to_owned(), Credential::AccessToken(credential));
-        Ok(Authenticated::Caller(Arc::new(Principal { subject, credential, scope, audience })))
+        Ok(Authenticated::Caller(Arc::new(Principal { subject, credential, scope, audience, narrowing })))
     }
 
     /// Judges the access token of these [`verified_claims`](Self::verified_claims) in the same way, whichever door it is for:
@@ -111,10 +112,10 @@ impl Access {
     ) -> Result<Option<Inspected>, db::Error> {
         let Ok(credential) = judge(&claims, issuer, now) else { return Ok(None) };
         let standing = self.standing(db, &claims, &credential, hears_changes, now).await?;
-        Ok(standing.ok().map(|(subject, scope)| Inspected { claims, subject, scope }))
+        Ok(standing.ok().map(|(subject, scope, _)| Inspected { claims, subject, scope }))
     }
 
-    /// For whom a token stands now and with which scope, or why it no longer stands: revocation, and whether its client and
+    /// For whom a token stands now, with which scope and narrowed to what, or why it no longer stands: revocation, and whether its client and
     /// whoever it is about may still act.
     async fn standing(
         &self,
@@ -123,7 +124,7 @@ impl Access {
         credential: &AccessTokenCredential,
         hears_changes: bool,
         now: DateTime<Utc>,
-    ) -> Result<Result<(Subject, Scope), &'static str>, db::Error> {
+    ) -> Result<Result<(Subject, Scope, Narrowing), &'static str>, db::Error> {
         let revocable = Revocable { token: &credential.id, grant: credential.grant };
         if self.is_revoked(db, &revocable, hears_changes, now).await? {
             return Ok(Err("The token was revoked"));
@@ -144,8 +145,9 @@ impl Access {
             }
             acting = act.as_deref();
         }
-        let scope = subject.within_rights(&claims.scope.within(&ceiling));
-        Ok(Ok((subject, scope)))
+        let scope = subject.within_rights(&claims.scope.within(&ceiling.scope));
+        let (reach, permissions) = (ceiling.reach.clone(), ceiling.permissions.clone());
+        Ok(Ok((subject, scope, Narrowing { reach, permissions, server: None })))
     }
 
     /// The claims of a token that we signed, from memory or by checking the signature. They say nothing of revocation and time.

@@ -13,5 +13,5 @@ mod seen_proofs;
 pub mod snapshot;
 
 pub use authenticate::Authenticated;
-pub use principal::{Principal, Subject};
+pub use principal::{Narrowing, Principal, Subject};
 pub use snapshot::Access;

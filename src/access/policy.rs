@@ -8,6 +8,7 @@
 
 use crate::access::action::Action;
 use crate::access::{Principal, Subject};
+use crate::places::{PlacePath, Reach};
 use crate::types::{Scope, known_scopes};
 
 /// What came out.
@@ -40,8 +41,10 @@ struct Rule {
 }
 
 /// Every rule, in the order in which it is asked. The first refusal decides.
-const RULES: [Rule; 2] = [
+const RULES: [Rule; 4] = [
     Rule { name: "subject", refuses: refuses_disabled, looks_at: looks_at_subject },
+    Rule { name: "place", refuses: refuses_place, looks_at: looks_at_place },
+    Rule { name: "permissions", refuses: refuses_permission, looks_at: looks_at_permissions },
     Rule { name: "scope", refuses: refuses_scope, looks_at: looks_at_scope },
 ];
 
@@ -73,6 +76,44 @@ fn looks_at_subject(principal: &Principal, _: &Action<'_>) -> String {
     format!("{} is {state}", principal.subject.name())
 }
 
+/// Who is not in a workspace, or does not manage it, has no business there; nor has a credential that is narrowed to elsewhere.
+fn refuses_place(principal: &Principal, action: &Action<'_>) -> Option<Decision> {
+    let there = action.place();
+    let may = match action {
+        Action::Manage { thing, .. } => principal.subject.manages(*thing, there.map(PlacePath::workspace)),
+        _ => there.is_none_or(|path| principal.subject.is_in(path.workspace())),
+    };
+    let within = there.is_none_or(|path| principal.narrowing.reach.covers(path));
+    match (may, within) {
+        (true, true) => None,
+        (false, _) => Some(Decision::Denied("this is not within what the caller manages or may enter")),
+        (true, false) => Some(Decision::Denied("the credential is narrowed to other places")),
+    }
+}
+
+fn looks_at_place(principal: &Principal, action: &Action<'_>) -> String {
+    match (action.place(), &principal.narrowing.reach) {
+        (None, _) => "it happens in no place in particular".to_owned(),
+        (Some(_), Reach::Everywhere) => "the credential is narrowed to no place".to_owned(),
+        (Some(_), Reach::Places(places)) => format!("the credential is narrowed to {} places", places.len()),
+    }
+}
+
+/// A right that was not ticked when the credential was made is no scope that could be asked for.
+fn refuses_permission(principal: &Principal, action: &Action<'_>) -> Option<Decision> {
+    let (thing, verb) = action.permission();
+    let missing = principal.narrowing.permissions.as_ref().is_some_and(|held| !held.allow(thing, verb));
+    missing.then_some(Decision::Denied("the credential was made without the permission that this takes"))
+}
+
+fn looks_at_permissions(principal: &Principal, action: &Action<'_>) -> String {
+    let (thing, verb) = action.permission();
+    match &principal.narrowing.permissions {
+        None => "the credential is narrowed by no permissions".to_owned(),
+        Some(held) => format!("needs {}:{}, has {held}", thing.name(), verb.name()),
+    }
+}
+
 /// RFC 6750 §3.1, `insufficient_scope`; higher scopes stand for the lower ones.
 fn refuses_scope(principal: &Principal, action: &Action<'_>) -> Option<Decision> {
     let needed = action.scope();
@@ -99,9 +140,10 @@ mod tests {
 
     use super::*;
     use crate::access::action::Class;
-    use crate::access::principal::{AccessTokenCredential, Credential};
+    use crate::access::principal::{AccessTokenCredential, Credential, Narrowing};
     use crate::identity::Person;
-    use crate::types::{GrantId, UserId};
+    use crate::places::{Memberships, Role};
+    use crate::types::{GrantId, PlaceId, Thing, UserId, Verb};
 
     fn caller(scope: &str, is_disabled: bool) -> Principal {
         let person = Person {
@@ -110,6 +152,7 @@ mod tests {
             display_name: "Ada".to_owned(),
             email: None,
             groups: Vec::new(),
+            workspaces: Memberships::default(),
             is_admin: false,
             is_disabled,
         };
@@ -126,6 +169,7 @@ mod tests {
             credential: Credential::AccessToken(credential),
             scope: scope.parse().unwrap(),
             audience: "http://localhost:8080/mcp".to_owned(),
+            narrowing: Narrowing::default(),
         }
     }
 
@@ -152,7 +196,6 @@ mod tests {
             ("mcp:delete", call(Delete), None),
             ("mgmt.admin", call(Read), Some("mcp:read mgmt.admin")),
             ("mcp:read", see, None),
-            ("mgmt.read", Action::SeeServer { server: "s" }, Some("mcp:read mgmt.read")),
         ] {
             let expected = needs.map_or(Decision::Allowed, |scope| Decision::NeedsScope(scope.parse().unwrap()));
             assert_eq!(decide(&caller(scope, false), &action), expected, "{scope:?} {action:?}");
@@ -164,6 +207,68 @@ mod tests {
         for action in [Action::Enter, call(Class::Read), call(Class::Delete)] {
             assert!(matches!(decide(&caller("mcp:delete", true), &action), Decision::Denied(_)));
             assert!(matches!(decide(&caller("", true), &action), Decision::Denied(_)));
+        }
+    }
+
+    /// The same person as a member, an admin or nothing in `workspace`.
+    fn member(mut caller: Principal, workspace: PlaceId, role: Option<Role>) -> Principal {
+        let Subject::Person(person) = &mut caller.subject else { unreachable!() };
+        Arc::make_mut(person).workspaces = role.map(|role| (workspace, role)).into_iter().collect();
+        caller
+    }
+
+    #[test]
+    fn a_place_is_entered_by_its_members_and_managed_by_its_managers() {
+        let (workspace, project, other) = (PlaceId::fresh(), PlaceId::fresh(), PlaceId::fresh());
+        let path = PlacePath::workspace_itself(workspace).child(project);
+        let see = Action::SeeServer { server: "s", at: &path };
+        let manage = Action::Manage { thing: Thing::Servers, verb: Verb::Write, at: Some(&path) };
+        let manage_people = Action::Manage { thing: Thing::People, verb: Verb::Read, at: None };
+        let all = "mcp:read mgmt.admin";
+        for (role, sees, manages) in [
+            (None, false, false),
+            (Some(Role::Member), true, false),
+            (Some(Role::Admin), true, true),
+            (Some(Role::Owner), true, true),
+        ] {
+            let caller = member(caller(all, false), workspace, role);
+            assert_eq!(decide(&caller, &see) == Decision::Allowed, sees, "{role:?}");
+            assert_eq!(decide(&caller, &manage) == Decision::Allowed, manages, "{role:?}");
+            assert!(matches!(decide(&caller, &manage_people), Decision::Denied(_)), "people are not a workspace's");
+            let elsewhere = member(caller, other, role);
+            assert!(matches!(decide(&elsewhere, &see), Decision::Denied(_)), "{role:?} of another workspace");
+            assert!(matches!(decide(&elsewhere, &manage), Decision::Denied(_)), "{role:?} of another workspace");
+        }
+    }
+
+    #[test]
+    fn a_credential_reaches_only_the_places_and_does_only_the_things_that_it_is_narrowed_to() {
+        let (workspace, project, other) = (PlaceId::fresh(), PlaceId::fresh(), PlaceId::fresh());
+        let path = PlacePath::workspace_itself(workspace).child(project);
+        let see = Action::SeeServer { server: "s", at: &path };
+        let narrowed = |narrowing| Principal {
+            narrowing,
+            ..member(caller("mcp:delete mgmt.admin", false), workspace, Some(Role::Owner))
+        };
+        for (reach, sees) in [
+            (Reach::Everywhere, true),
+            (Reach::of([workspace]), true),
+            (Reach::of([project]), true),
+            (Reach::of([other]), false),
+            (Reach::of([]), false),
+        ] {
+            let caller = narrowed(Narrowing { reach: reach.clone(), ..Narrowing::default() });
+            assert_eq!(decide(&caller, &see) == Decision::Allowed, sees, "{reach:?}");
+        }
+        let permissions = Some("tools:read".parse().unwrap());
+        let caller = narrowed(Narrowing { permissions, ..Narrowing::default() });
+        assert_eq!(decide(&caller, &call(Class::Read)), Decision::Allowed);
+        for refused in [
+            call(Class::Write),
+            call(Class::Delete),
+            Action::Manage { thing: Thing::Keys, verb: Verb::Write, at: None },
+        ] {
+            assert!(matches!(decide(&caller, &refused), Decision::Denied(_)), "the owner's role widens nothing");
         }
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::grants::authorize::within_rights;
 use crate::identity::{Person, ServiceAccount};
-use crate::types::{GrantId, Scope, SubjectId};
+use crate::places::Reach;
+use crate::types::{ApiKeyId, GrantId, Permissions, PersonalTokenId, PlaceId, Scope, ServerId, SubjectId, Thing};
 
 /// A caller whose credential was good a moment ago.
 #[derive(Clone, Debug)]
@@ -19,6 +19,26 @@ pub struct Principal {
     pub scope: Scope,
     /// The audience that opened this door.
     pub audience: String,
+    /// What the credential, or its client, is narrowed to beside its scope.
+    pub narrowing: Narrowing,
+}
+
+/// What a credential is narrowed to beside its scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// The places that it reaches, of those that its owner does.
+    pub reach: Reach,
+    /// What it may do to each kind of thing; whatever its scope allows when there is none.
+    pub permissions: Option<Permissions>,
+    /// The one server that it is for, if it is for one.
+    pub server: Option<ServerId>,
+}
+
+impl Narrowing {
+    /// True when it leaves everything as it is.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// In whose name a call is made.
@@ -84,11 +104,35 @@ impl Subject {
         }
     }
 
-    /// What of `scope` it may use: a person manages only as an administrator, a program what its client may.
+    /// What of `scope` it may use: a person as far as they manage, a program what its client may.
     pub fn within_rights(&self, scope: &Scope) -> Scope {
         match self {
-            Self::Person(person) => within_rights(scope, person.is_admin),
+            Self::Person(person) => person.rights().within(scope),
             Self::Service(_) => scope.clone(),
+        }
+    }
+
+    /// True when it is in this workspace, or above all of them.
+    pub fn is_in(&self, workspace: PlaceId) -> bool {
+        match self {
+            Self::Person(person) => person.is_admin || person.workspaces.role_in(workspace).is_some(),
+            Self::Service(account) => account.workspace == workspace,
+        }
+    }
+
+    /// True when it may manage things of this kind there, or somewhere when `workspace` is none: people, policies and the
+    /// trail belong to the installation and its administrators; a program may what its client may, in its workspace.
+    pub fn manages(&self, thing: Thing, workspace: Option<PlaceId>) -> bool {
+        let is_of_a_workspace = match thing {
+            Thing::Tools | Thing::Servers | Thing::Places | Thing::Keys | Thing::Clients => true,
+            Thing::People | Thing::Policies | Thing::Audit => false,
+        };
+        match (self, workspace) {
+            (Self::Person(person), _) if person.is_admin => true,
+            (Self::Person(person), Some(workspace)) => is_of_a_workspace && person.workspaces.manages(workspace),
+            (Self::Person(person), None) => is_of_a_workspace && person.workspaces.manages_any(),
+            (Self::Service(account), Some(workspace)) => account.workspace == workspace,
+            (Self::Service(_), None) => true,
         }
     }
 }
@@ -98,6 +142,79 @@ impl Subject {
 pub enum Credential {
     /// A JWT access token (RFC 9068).
     AccessToken(AccessTokenCredential),
+    /// An opaque API key.
+    ApiKey(StandingCredential<ApiKeyId>),
+    /// A personal access token: a JWT that is good while its row is alive.
+    PersonalToken(StandingCredential<PersonalTokenId>),
+}
+
+/// The facts of a key or token that somebody made in settings.
+#[derive(Clone, Debug)]
+pub struct StandingCredential<Id> {
+    /// Names it.
+    pub id: Id,
+    /// What it stands for where a client is named: `pat_…`, or the visible part of a key.
+    pub client_id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was made.
+    pub issued_at: DateTime<Utc>,
+    /// When it stops by itself, if it does.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Credential {
+    /// Its kind, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::AccessToken(_) => "access_token",
+            Self::ApiKey(_) => "api_key",
+            Self::PersonalToken(_) => "personal_access_token",
+        }
+    }
+
+    /// The client that it was issued to, or what stands for one.
+    pub fn client_id(&self) -> &str {
+        match self {
+            Self::AccessToken(token) => &token.client_id,
+            Self::ApiKey(key) => &key.client_id,
+            Self::PersonalToken(token) => &token.client_id,
+        }
+    }
+
+    /// The grant that it rests on, if it rests on one.
+    pub fn grant(&self) -> Option<GrantId> {
+        match self {
+            Self::AccessToken(token) => token.grant,
+            Self::ApiKey(_) | Self::PersonalToken(_) => None,
+        }
+    }
+
+    /// When it was issued.
+    pub fn issued_at(&self) -> DateTime<Utc> {
+        match self {
+            Self::AccessToken(token) => token.issued_at,
+            Self::ApiKey(key) => key.issued_at,
+            Self::PersonalToken(token) => token.issued_at,
+        }
+    }
+
+    /// When it stops by itself, if it does.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::AccessToken(token) => Some(token.expires_at),
+            Self::ApiKey(key) => key.expires_at,
+            Self::PersonalToken(token) => token.expires_at,
+        }
+    }
+
+    /// The thumbprint of the key without which it opens nothing (RFC 9449 §6.1).
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::AccessToken(token) => token.key.as_deref(),
+            Self::ApiKey(_) | Self::PersonalToken(_) => None,
+        }
+    }
 }
 
 /// The facts of an access token that outlive its verification.

@@ -12,18 +12,18 @@ use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
 use super::seen_proofs::SeenProofs;
 use crate::db::changes::Changes;
 use crate::db::{self, Db};
-use crate::grants::client;
+use crate::grants::client::{self, Ceiling};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
 use crate::identity::{ServiceAccount, service_account, user};
-use crate::types::{Scope, ServiceAccountId, SubjectId};
+use crate::types::{ServiceAccountId, SubjectId};
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
 pub struct Access {
     pub(super) revocations: ArcSwap<Revocations>,
     subjects: Remembered<SubjectId, Subject>,
     /// The ceiling of every client that may act.
-    clients: Remembered<String, Arc<Scope>>,
+    clients: Remembered<String, Arc<Ceiling>>,
     /// By the SHA-256 of the token: its signature and type were good, everything else is judged at every call.
     pub(super) verified: Cache<[u8; 32], Arc<AccessTokenClaims>>,
     proofs: SeenProofs,
@@ -135,7 +135,7 @@ impl Access {
         db: &Db,
         id: &str,
         hears_changes: bool,
-    ) -> Result<Option<Arc<Scope>>, db::Error> {
+    ) -> Result<Option<Arc<Ceiling>>, db::Error> {
         let read = async || {
             let mut conn = db.read().await?;
             Ok(client::ceiling(&mut conn, id).await?.map(Arc::new))

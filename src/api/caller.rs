@@ -15,8 +15,9 @@ use crate::app::App;
 use crate::http::caller::{Caller, Resource};
 use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
+use crate::types::{Thing, Verb};
 
-/// A caller who may see how this gate is set up.
+/// A caller who may see servers somewhere; where, each handler asks for what it shows.
 pub struct Viewer(pub Arc<Principal>);
 
 impl FromRequest for Viewer {
@@ -25,7 +26,9 @@ impl FromRequest for Viewer {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { allowed(&request, &Action::SeeSetup).await.map(Self) })
+        Box::pin(async move {
+            allowed(&request, &Action::Manage { thing: Thing::Servers, verb: Verb::Read, at: None }).await.map(Self)
+        })
     }
 }
 

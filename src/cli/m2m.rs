@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::crypto::PlainToken;
 use crate::grants::Terms;
 use crate::grants::m2m_account::{self, Account, AddAccount, NewAccount, NewProof, USUAL_SCOPE};
-use crate::types::Scope;
+use crate::types::{DEFAULT_WORKSPACE, Scope};
 
 /// A program that acts for itself. Its secret is shown once.
 #[derive(Debug, Args)]
@@ -28,6 +28,9 @@ pub struct CreateM2m {
     /// The groups to be in, separated by commas, or given several times
     #[arg(long, visible_alias = "group", value_delimiter = ',', required = true)]
     groups: Vec<String>,
+    /// The workspace to belong to
+    #[arg(long, default_value = DEFAULT_WORKSPACE)]
+    workspace: String,
     /// What it is for
     #[arg(long, default_value = "", hide_default_value = true)]
     description: String,
@@ -110,6 +113,7 @@ impl CreateM2m {
         Ok(NewAccount {
             name: self.name.clone(),
             description: self.description.clone(),
+            workspace: self.workspace.clone(),
             groups: groups.collect(),
             scope,
             proof: self.proof()?,

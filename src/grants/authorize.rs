@@ -16,6 +16,7 @@ use super::pushed_request;
 use crate::audit::{self, Entry, Event};
 use crate::crypto::{Label, PlainToken, TokenKind};
 use crate::db::Connection;
+use crate::identity::Rights;
 use crate::types::{GrantId, PendingRequestId, Scope, SessionId, UserId, Words, known_scopes};
 
 /// Who answers, in which browser session.
@@ -23,8 +24,8 @@ use crate::types::{GrantId, PendingRequestId, Scope, SessionId, UserId, Words, k
 pub struct Respondent {
     /// The person.
     pub user: UserId,
-    /// True for system administrators.
-    pub is_admin: bool,
+    /// What they hand on at most.
+    pub rights: Rights,
     /// The session.
     pub session: SessionId,
     /// When they had last proved who they are.
@@ -70,11 +71,6 @@ pub fn required(scope: &Scope) -> Scope {
     scope.filtered(|token| fixed.contains(&token) || Some(token) == lowest)
 }
 
-/// What this person may hand on at all: management only if they manage.
-pub fn within_rights(scope: &Scope, is_admin: bool) -> Scope {
-    scope.filtered(|token| is_admin || !token.starts_with("mgmt."))
-}
-
 /// Answers a waiting request. Whoever answers first decides; what is posted is only an id and the boxes.
 pub async fn answer(
     conn: &mut Connection,
@@ -99,7 +95,7 @@ pub async fn answer(
         return Ok(Answered::Denied(Box::new(request)));
     };
     let scope = request.scope.filtered(|token| required(&request.scope).has(token) || ticked.has(token));
-    let scope = within_rights(&scope, who.is_admin);
+    let scope = who.rights.within(&scope);
     let code = code_of(terms, id, who.session);
     match issue_code(conn, terms, &client, &request, &scope, who, &code).await? {
         true => Ok(Answered::Allowed { request: Box::new(request), code }),
@@ -153,7 +149,7 @@ pub async fn answer_from_memory(
     if !is_still_asked(conn, request, terms.now).await? {
         return Ok(None);
     }
-    let scope = within_rights(&request.scope, who.is_admin);
+    let scope = who.rights.within(&request.scope);
     let code = PlainToken::fresh(TokenKind::Code, terms.random);
     let issued = issue_code(conn, terms, client, request, &scope, who, &code).await?;
     Ok(issued.then_some(code))
@@ -275,12 +271,5 @@ mod tests {
     fn staying_connected_is_no_choice_since_refresh_tokens_do_not_depend_on_it() {
         let asked: Scope = "mcp:read email offline_access".parse().unwrap();
         assert_eq!(required(&asked).to_string(), "mcp:read offline_access");
-    }
-
-    #[test]
-    fn only_an_administrator_hands_on_management() {
-        let asked: Scope = "mcp:read mgmt.admin".parse().unwrap();
-        assert_eq!(within_rights(&asked, false).to_string(), "mcp:read");
-        assert_eq!(within_rights(&asked, true), asked);
     }
 }

@@ -14,8 +14,9 @@ use crate::audit::Origin;
 use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
 use crate::db::changes::announce;
-use crate::schema::{clients as table, grants, pending_requests};
-use crate::types::{RedirectUri, Scope, ServiceAccountId, Words};
+use crate::places::{Reach, StoredReach};
+use crate::schema::{client_ownerships, clients as table, grants, pending_requests};
+use crate::types::{Permissions, RedirectUri, Scope, ServiceAccountId, Words};
 pub use options::{ClientOptions, Profile, Uris, is_reachable};
 
 /// What is announced when a client is cut off, or may have less than before.
@@ -302,12 +303,31 @@ pub async fn find(conn: &mut Connection, id: &str) -> QueryResult<Option<Client>
     row.map(Row::read).transpose()
 }
 
+/// The most that a client may ever do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// The scope that it may be granted.
+    pub scope: Scope,
+    /// The places that its tokens are narrowed to.
+    pub reach: Reach,
+    /// What its tokens may do to each kind of thing, if that is narrowed.
+    pub permissions: Option<Permissions>,
+}
+
 /// What access decides on at every call of a client: its ceiling, unless it is disabled or gone.
-pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Scope>> {
+pub async fn ceiling(conn: &mut Connection, id: &str) -> QueryResult<Option<Ceiling>> {
     if id.contains('\0') {
         return Ok(None);
     }
-    table::table.find(id).filter(table::disabled_at.is_null()).select(table::scope).first(conn).await.optional()
+    let columns = (table::scope, client_ownerships::reach.nullable(), client_ownerships::permissions.nullable());
+    let row: Option<(Scope, StoredReach, Option<Permissions>)> = table::table
+        .left_join(client_ownerships::table)
+        .filter(table::id.eq(id).and(table::disabled_at.is_null()))
+        .select(columns)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(|(scope, reach, permissions)| Ceiling { scope, reach: reach.into(), permissions }))
 }
 
 /// The clients that became known in these ways, newest first.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use diesel::QueryResult;
 use serde_json::json;
 
-use super::authorize::{Answer, Respondent, required, within_rights};
+use super::authorize::{Answer, Respondent, required};
 use super::client::{self, Client};
 use super::device_code::{self, DeviceCode};
 use super::grant::{self, Grant};
@@ -121,7 +121,7 @@ pub async fn answer(
         return Ok(Answered::Denied(Box::new(client)));
     };
     let scope = code.scope.filtered(|token| required(&code.scope).has(token) || ticked.has(token));
-    let grant = new_grant(terms, &code, within_rights(&scope, who.is_admin), who);
+    let grant = new_grant(terms, &code, who.rights.within(&scope), who);
     grant::insert(conn, &grant).await?;
     device_code::stand_for(conn, &code.code_hash, grant.id).await?;
     let entry = Entry::new(Event::ConsentGiven).user(who.user).client(&client.id).grant(grant.id);

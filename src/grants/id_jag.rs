@@ -9,7 +9,6 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 
 use super::assertion::Assertion;
-use super::authorize::within_rights;
 use super::client::{self, Client, ClientOrigin};
 use super::grant::{self, Grant};
 use super::trusted_issuer::{self, TrustedIssuer};
@@ -81,7 +80,7 @@ pub async fn let_in(
     let Some(person) = revoke::able(conn, user).await? else {
         return refused(conn, terms, client, attempt, "The person in the assertion may no longer sign in").await;
     };
-    let scope = within_rights(&granted(client, known.scope.as_ref(), attempt.scope.as_ref()), person.is_admin);
+    let scope = person.rights().within(&granted(client, known.scope.as_ref(), attempt.scope.as_ref()));
     if scope.is_empty() {
         return Ok(LetIn::WrongScope);
     }

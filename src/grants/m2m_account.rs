@@ -13,6 +13,7 @@ use crate::crypto::statement::KeySet;
 use crate::crypto::{PlainToken, TokenKind};
 use crate::db::{Connection, changes};
 use crate::identity::{AccountName, AccountNameRefusal, Group, service_account};
+use crate::places::place;
 use crate::types::{Scope, SubjectId, Words, known_scopes};
 
 /// What an M2M account may do unless its administrator says otherwise: use tools but not destroy, and see which servers there
@@ -27,6 +28,8 @@ pub struct NewAccount {
     pub name: String,
     /// What it is for.
     pub description: String,
+    /// The name of the workspace to belong to.
+    pub workspace: String,
     /// The names of the groups to be in.
     pub groups: Vec<String>,
     /// Its ceiling.
@@ -84,6 +87,9 @@ pub enum Refusal {
     /// There is no such group.
     #[error("there is no group with the name {0:?}; make it with `portcullis group-create`")]
     UnknownGroup(String),
+    /// There is no such workspace.
+    #[error("there is no workspace with the name {0:?}")]
+    UnknownWorkspace(String),
     /// Unknown, or about a person.
     #[error(
         "a program cannot have the scope {0:?}; choose among groups, mcp:read, mcp:write, mcp:delete, mgmt.read, mgmt.write and mgmt.admin"
@@ -110,10 +116,14 @@ pub async fn add(conn: &mut Connection, terms: &Terms<'_>, wanted: NewAccount) -
     if let Some(unknown) = wanted.groups.iter().find(|name| groups.iter().all(|group| group.name != **name)) {
         return Ok(AddAccount::Refused(Refusal::UnknownGroup(unknown.clone())));
     }
+    let Some(workspace) = place::workspace(conn, &wanted.workspace).await? else {
+        return Ok(AddAccount::Refused(Refusal::UnknownWorkspace(wanted.workspace)));
+    };
     if client::find(conn, name.as_str()).await?.is_some() {
         return Ok(AddAccount::Refused(Refusal::Taken(name)));
     }
-    let account = service_account::insert(conn, name.as_str(), &wanted.description, &groups, terms.now).await?;
+    let (named, described) = (name.as_str(), &wanted.description);
+    let account = service_account::insert(conn, named, described, workspace.id, &groups, terms.now).await?;
     let Some(account) = account else { return Ok(AddAccount::Refused(Refusal::Taken(name))) };
     let options = ClientOptions { service_account_id: Some(account), ..options };
     let (client, secret) = client_of(terms, &name, &wanted, options);
@@ -221,6 +231,7 @@ mod tests {
         let account = NewAccount {
             name: "my-ai-agent".to_owned(),
             description: String::new(),
+            workspace: crate::types::DEFAULT_WORKSPACE.to_owned(),
             groups: Vec::new(),
             scope: Scope::of(&USUAL_SCOPE),
             proof: NewProof::SecretPost,

@@ -16,6 +16,7 @@ pub mod client_assertion;
 pub mod client_metadata;
 pub mod client_name;
 pub mod client_names;
+pub mod client_ownership;
 pub mod consent;
 pub mod device;
 pub mod device_code;

@@ -10,7 +10,6 @@ use super::challenge::{Challenge, Scheme};
 use super::dpop::{self, Flaw, Proof};
 use super::urls;
 use crate::access::authenticate::{Audiences, Door};
-use crate::access::principal::{AccessTokenCredential, Credential};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::types::{PublicUrl, Scope, known_scopes};
@@ -83,8 +82,7 @@ impl Caller {
                 return Err(Challenge::unavailable());
             }
         };
-        let Credential::AccessToken(token) = &principal.credential;
-        match holds_key(app, request, &presented, token) {
+        match holds_key(app, request, &presented, principal.credential.key()) {
             Ok(()) => Ok(Self(principal)),
             Err(Unproved::Token(why)) => Err(invalid(why)),
             Err(Unproved::Proof(Flaw::Invalid(why))) => Err(Challenge::proof(metadata(), why)),
@@ -110,13 +108,8 @@ enum Unproved {
 
 /// A token that is bound to a key comes in the scheme that says so and with a new proof of that key; one that is bound to none
 /// does not (RFC 9449 §7.1, §7.2). So a token that was stolen alone opens nothing.
-fn holds_key(
-    app: &App,
-    request: &HttpRequest,
-    presented: &Presented<'_>,
-    token: &AccessTokenCredential,
-) -> Result<(), Unproved> {
-    let key = match (&token.key, presented.scheme) {
+fn holds_key(app: &App, request: &HttpRequest, presented: &Presented<'_>, key: Option<&str>) -> Result<(), Unproved> {
+    let key = match (key, presented.scheme) {
         (None, Scheme::Bearer) => return Ok(()),
         (None, Scheme::Dpop) => return Err(Unproved::Token("The token is bound to no key; present it as Bearer")),
         (Some(_), Scheme::Bearer) => {
@@ -126,7 +119,7 @@ fn holds_key(
     };
     let proof = Proof::of(app, request, Some(presented.token)).map_err(Unproved::Proof)?;
     let proof = proof.ok_or(Unproved::Proof(Flaw::Invalid("The DPoP header is missing")))?;
-    if proof.key != *key {
+    if proof.key != key {
         return Err(Unproved::Token("The proof was made with another key than the one that the token is bound to"));
     }
     if !app.access.first_sight(&proof.key, &proof.id) {

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::dpop::{self, NONCE_HEADER};
 use super::no_store::NoStore;
 use crate::access::Principal;
-use crate::access::principal::Credential;
 use crate::types::Scope;
 
 /// Why a caller is turned away, and where its client finds what it needs.
@@ -82,8 +81,7 @@ impl Challenge {
     /// The credential is good but not for this: 403. `needed` is everything this call takes together with what was
     /// granted already, since some clients replace their scope by it.
     pub fn insufficient_scope(resource_metadata: Option<String>, principal: &Principal, needed: Scope) -> Self {
-        let Credential::AccessToken(token) = &principal.credential;
-        let scheme = if token.key.is_some() { Scheme::Dpop } else { Scheme::Bearer };
+        let scheme = if principal.credential.key().is_some() { Scheme::Dpop } else { Scheme::Bearer };
         Self { scheme, refusal: Refusal::Scope { needed }, resource_metadata }
     }
 

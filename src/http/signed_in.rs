@@ -79,7 +79,7 @@ impl SignedIn {
     pub fn respondent(&self) -> Respondent {
         Respondent {
             user: self.person.id,
-            is_admin: self.person.is_admin,
+            rights: self.person.rights(),
             session: self.session.id,
             authenticated_at: self.session.authenticated_at,
             amr: self.session.amr.clone(),

@@ -10,7 +10,8 @@ use super::{User, Username, UsernameRefusal};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::crypto::PasswordHash;
 use crate::db::Connection;
-use crate::types::UserId;
+use crate::places::{Role, member};
+use crate::types::{DEFAULT_WORKSPACE, UserId};
 
 /// What is said about a person who is to be added, as it was typed.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +59,7 @@ pub enum Refusal {
     UnknownGroup(String),
 }
 
-/// Adds a person and puts them into their groups: all of it or, when refused, nothing.
+/// Adds a person and puts them into their groups and into the workspace that everybody has: all of it or, when refused, nothing.
 pub async fn add_person(
     conn: &mut Connection,
     wanted: NewPerson,
@@ -77,6 +78,8 @@ pub async fn add_person(
         return Ok(AddPerson::Refused(Refusal::Taken(user.username)));
     };
     group::join(conn, added.id, &known).await?;
+    let role = if added.is_admin { Role::Owner } else { Role::Member };
+    member::join_named(conn, DEFAULT_WORKSPACE, added.id, role, now).await?;
     let groups: Vec<&str> = known.iter().map(|group| group.name.as_str()).collect();
     let detail = json!({ "username": added.username.as_str(), "is_admin": added.is_admin, "groups": groups });
     audit::record(conn, Entry::new(Event::PersonAdded).user(added.id).detail(detail), origin, now).await?;

@@ -36,7 +36,7 @@ mod username;
 pub use account_name::{AccountName, AccountNameRefusal};
 pub use group::Group;
 pub use new_password::{LONGEST_PASSWORD, NewPassword, PasswordRefusal, SHORTEST_PASSWORD};
-pub use person::Person;
+pub use person::{Person, Rights};
 pub use service_account::ServiceAccount;
 pub use session::Session;
 pub use user::User;

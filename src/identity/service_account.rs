@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::Group;
 use crate::db::{Connection, changes};
 use crate::schema::{groups, service_account_groups, service_accounts};
-use crate::types::ServiceAccountId;
+use crate::types::{PlaceId, ServiceAccountId};
 
 /// Current facts of a service account, as every decision reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct ServiceAccount {
     pub description: String,
     /// The groups it is in, sorted.
     pub groups: Vec<String>,
+    /// The workspace that it belongs to.
+    pub workspace: PlaceId,
     /// Since when it is known.
     pub created_at: DateTime<Utc>,
     /// True when it may no longer do anything.
@@ -34,19 +36,27 @@ struct Row {
     description: String,
     created_at: DateTime<Utc>,
     disabled_at: Option<DateTime<Utc>>,
+    workspace_id: PlaceId,
 }
 
-/// Stores a new service account in these groups, unless one has that name.
+/// Stores a new service account in this workspace and these groups, unless one has that name.
 pub async fn insert(
     conn: &mut Connection,
     name: &str,
     description: &str,
+    workspace: PlaceId,
     joined: &[Group],
     now: DateTime<Utc>,
 ) -> QueryResult<Option<ServiceAccountId>> {
     let id = ServiceAccountId::fresh();
-    let row =
-        Row { id, name: name.to_owned(), description: description.to_owned(), created_at: now, disabled_at: None };
+    let row = Row {
+        id,
+        name: name.to_owned(),
+        description: description.to_owned(),
+        created_at: now,
+        disabled_at: None,
+        workspace_id: workspace,
+    };
     let new = diesel::insert_into(service_accounts::table)
         .values(row)
         .on_conflict(service_accounts::name)
@@ -80,6 +90,7 @@ pub async fn find(conn: &mut Connection, id: ServiceAccountId) -> QueryResult<Op
         name: row.name,
         description: row.description,
         groups,
+        workspace: row.workspace_id,
         created_at: row.created_at,
         is_disabled: row.disabled_at.is_some(),
     }))

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::{Person, Username};
 use crate::crypto::PasswordHash;
 use crate::db::{Connection, changes};
+use crate::places::{Memberships, member};
 use crate::schema::{group_members, groups, users};
 use crate::types::UserId;
 
@@ -163,12 +164,19 @@ impl User {
 /// The current facts of one person.
 pub async fn person(conn: &mut Connection, id: UserId) -> QueryResult<Option<Person>> {
     let rows = with_groups().filter(users::id.eq(id)).load(conn).await?;
-    Ok(gather(rows).pop())
+    let Some(person) = gather(rows).pop() else { return Ok(None) };
+    Ok(Some(Person { workspaces: member::of_user(conn, id).await?, ..person }))
 }
 
 /// The current facts of everybody.
 pub async fn people(conn: &mut Connection) -> QueryResult<Vec<Person>> {
-    with_groups().load(conn).await.map(gather)
+    let people = gather(with_groups().load(conn).await?);
+    let mut workspaces = member::of_everybody(conn).await?;
+    let with_workspaces = |person: Person| {
+        let workspaces = workspaces.remove(&person.id).unwrap_or_default();
+        Person { workspaces, ..person }
+    };
+    Ok(people.into_iter().map(with_workspaces).collect())
 }
 
 type Row = (User, Option<String>);
@@ -195,7 +203,7 @@ fn gather(rows: Vec<Row>) -> Vec<Person> {
 }
 
 impl From<User> for Person {
-    /// The person without groups.
+    /// The person without groups and workspaces.
     fn from(user: User) -> Self {
         Self {
             id: user.id,
@@ -203,6 +211,7 @@ impl From<User> for Person {
             display_name: user.display_name,
             email: user.email,
             groups: Vec::new(),
+            workspaces: Memberships::default(),
             is_admin: user.is_admin,
             is_disabled: user.disabled_at.is_some(),
         }

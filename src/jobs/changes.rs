@@ -9,13 +9,19 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::db::changes::Change;
 use crate::grants::{client, revocation, signing_key};
-use crate::{identity, upstreams};
+use crate::{identity, places, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 5] =
-    [revocation::CHANGED, identity::CHANGED, client::CHANGED, signing_key::CHANGED, upstreams::CHANGED];
+const TOPICS: [&str; 6] = [
+    revocation::CHANGED,
+    identity::CHANGED,
+    client::CHANGED,
+    signing_key::CHANGED,
+    places::CHANGED,
+    upstreams::CHANGED,
+];
 
 /// Listens until the listener is dropped. What cannot be read now is tried again, and holds up nothing else.
 pub async fn run(app: Arc<App>) {
@@ -84,6 +90,10 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
             app.signing.reload(&app.db, &app.keys, now).await.map_err(|error| error.to_string())?;
             app.access.forget_tokens();
             Ok(())
+        }
+        places::CHANGED => {
+            app.places.reload(&app.db).await.map_err(|error| error.to_string())?;
+            app.servers.reload(&app.db).await.map_err(|error| error.to_string())
         }
         upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(|error| error.to_string()),
         client::CHANGED => {

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::access::Principal;
-use crate::access::principal::Credential;
 use crate::app::App;
 use crate::audit::{self, Entry, Event, Origin};
 use crate::db::{self, Connection};
@@ -14,16 +13,14 @@ use crate::mcp::serve::Effect;
 /// Does it, before the answer that tells of it goes out.
 pub async fn bring_about(app: &App, effect: Effect, by: &Principal, origin: &Origin) -> Result<(), db::Error> {
     let terms = app.terms(origin);
-    let Credential::AccessToken(token) = &by.credential;
     match effect {
         Effect::EndGrant(grant) => {
             let verb = async |conn: &mut Connection| revoke::end_grant(conn, &terms, grant, EndReason::Client).await;
             app.cut(verb).await.map(drop)
         }
         Effect::LeaveNote(note) => {
-            let entry =
-                Entry::new(Event::NoteLeft).subject(by.subject.id()).client(&token.client_id).grant(token.grant);
-            let entry = entry.detail(json!({ "note": note }));
+            let entry = Entry::new(Event::NoteLeft).subject(by.subject.id()).client(by.credential.client_id());
+            let entry = entry.grant(by.credential.grant()).detail(json!({ "note": note }));
             app.db.write(async |conn| audit::record(conn, entry, origin, terms.now).await).await
         }
     }

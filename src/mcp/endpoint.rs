@@ -40,8 +40,12 @@ async fn authenticated(principal: &Principal, request: &HttpRequest, payload: Pa
     if has_token_in_query(request) {
         return failed(&Failure::invalid_request("Access tokens belong in the Authorization header, never in the URL"));
     }
-    let Credential::AccessToken(token) = &principal.credential;
-    let (servers, client_name) = (app.servers.enabled(), app.client_names.of(&app.db, &token.client_id).await);
+    let servers = app.servers.enabled();
+    let client_name = match &principal.credential {
+        Credential::AccessToken(token) => app.client_names.of(&app.db, &token.client_id).await,
+        Credential::ApiKey(key) => Some(key.name.as_str().into()),
+        Credential::PersonalToken(token) => Some(token.name.as_str().into()),
+    };
     let world = World {
         public_url: &app.config.server.public_url,
         now: app.clock.now(),

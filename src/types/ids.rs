@@ -77,6 +77,12 @@ ids! {
     ServiceAccountId;
     /// A passkey.
     PasskeyId;
+    /// A workspace, project or folder.
+    PlaceId;
+    /// An API key.
+    ApiKeyId;
+    /// A personal access token.
+    PersonalTokenId;
     /// What lets somebody register clients.
     InitialAccessTokenId;
 }

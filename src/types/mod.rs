@@ -5,6 +5,8 @@ mod algorithm;
 mod client_id;
 mod ids;
 mod numeric_date;
+mod permissions;
+mod place_name;
 mod public_url;
 mod redirect_uri;
 mod response_mode;
@@ -17,10 +19,12 @@ pub use acr::Acr;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId, PushedRequestId, ServerId,
-    ServiceAccountId, SessionId, UserId,
+    ApiKeyId, FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId, PersonalTokenId, PlaceId,
+    PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
 pub use numeric_date::NumericDate;
+pub use permissions::{Permissions, PermissionsError, Thing, Verb};
+pub use place_name::{PlaceName, PlaceNameError};
 pub use public_url::{PublicUrl, PublicUrlError};
 pub use redirect_uri::{RedirectTarget, RedirectUri, RedirectUriError};
 pub use response_mode::ResponseMode;

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::Server;
 use crate::db::{self, Db};
+use crate::places::Tree;
 
 /// The servers that are switched on, read anew when they change; listing them asks no database.
 #[derive(Default)]
@@ -20,7 +21,8 @@ impl Catalogue {
     /// Reads them again.
     pub async fn reload(&self, db: &Db) -> Result<(), db::Error> {
         let mut conn = db.read().await?;
-        self.0.store(Arc::new(Server::enabled(&mut conn).await?));
+        let tree = Tree::load(&mut conn).await?;
+        self.0.store(Arc::new(Server::enabled(&mut conn, &tree).await?));
         Ok(())
     }
 }

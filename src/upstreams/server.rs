@@ -5,12 +5,12 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
+use crate::places::{PlacePath, Tree};
 use crate::schema::servers;
-use crate::types::ServerId;
+use crate::types::{PlaceId, ServerId};
 
 /// What callers may know of a registered server; not where it lives.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = servers, check_for_backend(diesel::pg::Pg))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Unique in the installation, and a path segment.
     pub name: String,
@@ -18,12 +18,20 @@ pub struct Server {
     pub description: String,
     /// How it is spoken to: `streamable-http`, for one.
     pub transport: String,
+    /// Where it is.
+    pub place: PlacePath,
 }
 
 impl Server {
-    /// Every server that is switched on, by name.
-    pub async fn enabled(conn: &mut Connection) -> QueryResult<Vec<Self>> {
-        servers::table.filter(servers::enabled).order(servers::name).select(Self::as_select()).load(conn).await
+    /// Every server that is switched on, by name. One whose place is not in the tree yet is not there yet either.
+    pub async fn enabled(conn: &mut Connection, tree: &Tree) -> QueryResult<Vec<Self>> {
+        let columns = (servers::name, servers::description, servers::transport, servers::place_id);
+        let on = servers::table.filter(servers::enabled).order(servers::name).select(columns);
+        let rows: Vec<(String, String, String, PlaceId)> = on.load(conn).await?;
+        let server = |(name, description, transport, place)| {
+            Some(Self { name, description, transport, place: tree.path(place)? })
+        };
+        Ok(rows.into_iter().filter_map(server).collect())
     }
 }
 
@@ -43,14 +51,22 @@ pub struct Registered {
     pub transport: String,
     /// True while it is switched on.
     pub enabled: bool,
+    /// Where it is.
+    pub place_id: PlaceId,
     /// Since when it is known.
     pub created_at: DateTime<Utc>,
 }
 
-/// At most `limit` registered servers by name, those behind `name` if there is one.
-pub async fn after(conn: &mut Connection, name: Option<&str>, limit: usize) -> QueryResult<Vec<Registered>> {
+/// At most `limit` registered servers in these places by name, those behind `name` if there is one.
+pub async fn after(
+    conn: &mut Connection,
+    places: &[PlaceId],
+    name: Option<&str>,
+    limit: usize,
+) -> QueryResult<Vec<Registered>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let all = servers::table.order(servers::name).limit(limit).select(Registered::as_select());
+    let there = servers::table.filter(servers::place_id.eq_any(places));
+    let all = there.order(servers::name).limit(limit).select(Registered::as_select());
     match name {
         Some(name) => all.filter(servers::name.gt(name)).load(conn).await,
         None => all.load(conn).await,

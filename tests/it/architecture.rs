@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "doctor", "grants", "identity", "upstreams"];
+const DOMAIN: &[&str] = &["access", "audit", "doctor", "grants", "identity", "places", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -31,10 +31,11 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("audit", &[BASE, &["schema"]]),
     // Judges recorded exchanges; sees neither the database nor the network itself.
     ("doctor", &[&["net", "types"]]),
-    ("identity", &[BASE, &["audit", "schema"]]),
-    ("upstreams", &[BASE, &["audit", "identity", "schema"]]),
-    ("grants", &[BASE, &["audit", "identity", "schema"]]),
-    ("access", &[BASE, &["audit", "grants", "identity"]]),
+    ("places", &[BASE, &["audit", "schema"]]),
+    ("identity", &[BASE, &["audit", "places", "schema"]]),
+    ("upstreams", &[BASE, &["audit", "identity", "places", "schema"]]),
+    ("grants", &[BASE, &["audit", "identity", "places", "schema"]]),
+    ("access", &[BASE, &["audit", "grants", "identity", "places"]]),
     // Shared by the faces.
     ("app", &[BASE, DOMAIN, &["net"]]),
     ("errands", &[BASE, DOMAIN, &["app", "net"]]),
@@ -58,8 +59,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["crypto"]),
     ("askama", &["http/page", "web"]),
     ("clap", &["cli"]),
-    ("diesel", &["audit", "crypto", "db", "grants", "identity", "schema", "types", "upstreams"]),
-    ("diesel_async", &["audit", "db", "grants", "identity", "upstreams"]),
+    ("diesel", &["audit", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"]),
+    ("diesel_async", &["audit", "db", "grants", "identity", "places", "upstreams"]),
     ("diesel_migrations", &["db"]),
     ("governor", &["http", "net"]),
     ("hkdf", &["crypto"]),
@@ -87,6 +88,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("audit_events", "audit.rs"),
     ("authorization_codes", "grants/authorization_code.rs"),
     ("clients", "grants/client.rs"),
+    ("client_ownerships", "grants/client_ownership.rs"),
     ("consents", "grants/consent.rs"),
     ("device_codes", "grants/device_code.rs"),
     ("flow_steps", "grants/flow_step.rs"),
@@ -99,6 +101,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("linked_accounts", "identity/linked_account.rs"),
     ("passkeys", "identity/passkey.rs"),
     ("pending_requests", "grants/pending_request.rs"),
+    ("places", "places/place.rs"),
     ("pushed_requests", "grants/pushed_request.rs"),
     ("recovery_codes", "identity/recovery_code.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
@@ -116,6 +119,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("used_assertions", "grants/used_assertion.rs"),
     ("used_challenges", "identity/used_challenge.rs"),
     ("users", "identity/user.rs"),
+    ("workspace_members", "places/member.rs"),
 ];
 
 #[test]

@@ -71,6 +71,11 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "client_ownerships",
+        Kept("goes with its client"),
+        &[(Personal, &["registered_by"]), (Plain, &["client_id", "workspace_id", "reach", "permissions"])],
+    ),
+    (
         "consents",
         Kept("until the person withdraws it"),
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
@@ -140,6 +145,11 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "places",
+        Kept("until somebody removes it"),
+        &[(Plain, &["id", "kind", "parent_id", "parent_kind", "name", "title", "created_at"])],
+    ),
+    (
         "pushed_requests",
         Expires("pushed_request::expire("),
         &[
@@ -170,7 +180,7 @@ const CENSUS: &[Entry] = &[
     (
         "servers",
         Kept("until an administrator removes it"),
-        &[(Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at"])],
+        &[(Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at", "place_id"])],
     ),
     (
         "service_account_groups",
@@ -180,7 +190,7 @@ const CENSUS: &[Entry] = &[
     (
         "service_accounts",
         Kept("until an administrator removes it"),
-        &[(Plain, &["id", "name", "description", "created_at", "disabled_at"])],
+        &[(Plain, &["id", "name", "description", "created_at", "disabled_at", "workspace_id"])],
     ),
     (
         "sessions",
@@ -236,6 +246,11 @@ const CENSUS: &[Entry] = &[
             (Personal, &["username", "display_name", "email"]),
             (Plain, &["id", "is_admin", "created_at", "password_changed_at", "disabled_at"]),
         ],
+    ),
+    (
+        "workspace_members",
+        Kept("until the person leaves the workspace"),
+        &[(Personal, &["user_id"]), (Plain, &["workspace_id", "role", "joined_at"])],
     ),
 ];
 

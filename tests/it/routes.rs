@@ -57,7 +57,7 @@ async fn the_database_agrees_on_what_a_name_looks_like() {
     let mut conn = db.read().await.unwrap();
     for (name, fits) in [("calendar", true), ("git-hub_2", true), ("-a", false), ("a/b", false), ("A", false)] {
         let insert = format!(
-            "INSERT INTO servers (id, name, url, created_at) VALUES (gen_random_uuid(), '{name}', 'https://a.example', now())"
+            "INSERT INTO servers (id, name, url, place_id, created_at) SELECT gen_random_uuid(), '{name}', 'https://a.example', id, now() FROM places"
         );
         assert_eq!((conn.batch_execute(&insert).await.is_ok(), may_be_called(name)), (fits, fits), "{name}");
     }

@@ -6,12 +6,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::page::Asked;
+use crate::access::action::Action;
+use crate::access::policy::{self, Decision};
 use crate::api::caller::Viewer;
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::db;
 use crate::http::no_store::NoStore;
-use crate::types::{DEFAULT_WORKSPACE, ServerId};
+use crate::places::Tree;
+use crate::types::{ServerId, Thing, Verb};
 use crate::upstreams::server::{self, Registered};
 
 /// A server as those see it who manage.
@@ -23,22 +26,33 @@ struct Item {
     description: String,
     transport: String,
     enabled: bool,
-    workspace: &'static str,
+    /// The name of its workspace.
+    workspace: String,
+    /// Its place: `workspace/project/folder`.
+    place: String,
     created_at: DateTime<Utc>,
 }
 
-impl From<Registered> for Item {
-    fn from(server: Registered) -> Self {
-        let Registered { id, name, url, description, transport, enabled, created_at } = server;
-        Self { id, name, url, description, transport, enabled, workspace: DEFAULT_WORKSPACE, created_at }
+impl Item {
+    fn new(server: Registered, tree: &Tree) -> Option<Self> {
+        let Registered { id, name, url, description, transport, enabled, place_id, created_at } = server;
+        let place = tree.words(place_id)?;
+        let workspace = place.split('/').next()?.to_owned();
+        Some(Self { id, name, url, description, transport, enabled, workspace, place, created_at })
     }
 }
 
-/// `GET /api/v1/mcp-servers`: every registered server, by name, switched on or not.
-pub async fn list(app: Data<App>, _viewer: Viewer, request: HttpRequest) -> Result<HttpResponse, Problem> {
+/// `GET /api/v1/mcp-servers`: the registered servers of the places that the caller manages, by name, switched on or not.
+pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(&request)?;
     let mut conn = app.db.read().await?;
-    let found = server::after(&mut conn, asked.after.as_deref(), asked.limit + 1).await.map_err(db::Error::from)?;
-    let items: Vec<Item> = found.into_iter().map(Item::from).collect();
+    let tree = app.places.tree();
+    let seen = tree.those(|path| {
+        let see = Action::Manage { thing: Thing::Servers, verb: Verb::Read, at: Some(path) };
+        policy::decide(&viewer, &see) == Decision::Allowed
+    });
+    let found = server::after(&mut conn, &seen, asked.after.as_deref(), asked.limit + 1).await;
+    let items: Vec<Item> =
+        found.map_err(db::Error::from)?.into_iter().filter_map(|server| Item::new(server, &tree)).collect();
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.name)))
 }

@@ -41,7 +41,7 @@ fn output() -> Value {
         "audience": text,
         "credential": schema::object(
             json!({ "kind": text, "issued_at": text, "expires_at": text, "grant_id": text }),
-            &["kind", "issued_at", "expires_at"],
+            &["kind", "issued_at"],
         ),
         "decision": schema::object(
             json!({
@@ -67,17 +67,19 @@ fn run(call: &Call<'_>) -> Outcome {
     };
     let principal = call.principal;
     let subject = &principal.subject;
-    let Credential::AccessToken(token) = &principal.credential;
-    let mut client = json!({ "client_id": token.client_id });
+    let held = &principal.credential;
+    let mut client = json!({ "client_id": held.client_id() });
     if let Some(name) = call.world.client_name {
         client["client_name"] = name.into();
     }
     let mut credential = json!({
-        "kind": "access_token",
-        "issued_at": token.issued_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        "expires_at": token.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "kind": held.kind(),
+        "issued_at": held.issued_at().to_rfc3339_opts(SecondsFormat::Secs, true),
     });
-    if let Some(grant) = token.grant {
+    if let Some(expires_at) = held.expires_at() {
+        credential["expires_at"] = expires_at.to_rfc3339_opts(SecondsFormat::Secs, true).into();
+    }
+    if let Some(grant) = held.grant() {
         credential["grant_id"] = json!(grant);
     }
     Outcome::Done(json!({
@@ -116,15 +118,18 @@ fn decision(call: &Call<'_>, tool: &str, action: &Action<'_>) -> Value {
 
 /// What had to hold before anything here was reached.
 fn authentication(call: &Call<'_>) -> [Check; 3] {
-    let Credential::AccessToken(token) = &call.principal.credential;
-    let left = (token.expires_at - call.world.now).num_seconds();
+    let left = call.principal.credential.expires_at().map(|at| (at - call.world.now).num_seconds());
+    let rests_on = match call.principal.credential {
+        Credential::AccessToken(_) => "signature, type and issuer are right, and nothing that it rests on was revoked",
+        Credential::ApiKey(_) | Credential::PersonalToken(_) => "it is one of ours, and was not revoked",
+    };
     [
-        Check {
-            rule: "credential",
-            passed: true,
-            detail: "signature, type and issuer are right, and nothing that it rests on was revoked".to_owned(),
-        },
+        Check { rule: "credential", passed: true, detail: rests_on.to_owned() },
         Check { rule: "audience", passed: true, detail: format!("{} opens this door", call.principal.audience) },
-        Check { rule: "expiry", passed: left > 0, detail: format!("good for {left} more seconds") },
+        Check {
+            rule: "expiry",
+            passed: left.is_none_or(|left| left > 0),
+            detail: left.map_or("it does not expire".to_owned(), |left| format!("good for {left} more seconds")),
+        },
     ]
 }

@@ -23,12 +23,13 @@ fn output() -> Value {
 }
 
 fn run(call: &Call<'_>) -> Outcome {
-    match &call.principal.credential {
-        Credential::AccessToken(token) => match token.grant {
-            Some(grant) => Outcome::Doing(json!({ "disconnected": true }), Effect::EndGrant(grant)),
-            None => Outcome::Mistake(
-                "this program acts for itself, so there is no grant to end; an administrator can disable it".to_owned(),
-            ),
-        },
+    match (&call.principal.credential, call.principal.credential.grant()) {
+        (_, Some(grant)) => Outcome::Doing(json!({ "disconnected": true }), Effect::EndGrant(grant)),
+        (Credential::AccessToken(_), None) => Outcome::Mistake(
+            "this program acts for itself, so there is no grant to end; an administrator can disable it".to_owned(),
+        ),
+        (Credential::ApiKey(_) | Credential::PersonalToken(_), None) => Outcome::Mistake(
+            "this connection rests on a key that somebody made in settings; revoke it there".to_owned(),
+        ),
     }
 }

@@ -43,7 +43,9 @@ fn service(server: &Server) -> Value {
 
 /// The servers that this caller may find.
 pub(super) fn visible<'a>(principal: &Principal, servers: &'a [Server]) -> impl Iterator<Item = &'a Server> {
-    let may_see =
-        |server: &&Server| policy::decide(principal, &Action::SeeServer { server: &server.name }) == Decision::Allowed;
+    let may_see = |server: &&Server| {
+        let see = Action::SeeServer { server: &server.name, at: &server.place };
+        policy::decide(principal, &see) == Decision::Allowed
+    };
     servers.iter().filter(move |server| may_see(server))
 }

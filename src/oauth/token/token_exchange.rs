@@ -5,7 +5,8 @@
 
 use super::{AccessToken, Recipient, Tokens};
 use crate::access::authenticate::{Audiences, Door};
-use crate::access::{Authenticated, Principal, principal::Credential};
+use crate::access::principal::{AccessTokenCredential, Credential};
+use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::grants::exchange::{self, Attempt, Exchanged, Judged};
@@ -89,12 +90,14 @@ async fn presented(
     if claims.cnf.is_some_and(|bound| form.proof_key.as_ref() != Some(&bound.jkt)) {
         return Err(Error::InvalidRequest("The token is bound to a key; prove that you hold it"));
     }
-    let judged = judged(&principal, claims.act);
+    let Credential::AccessToken(credential) = &principal.credential else {
+        return Err(Error::InvalidRequest("Only access tokens can be exchanged"));
+    };
+    let judged = judged(&principal, credential, claims.act);
     Ok(Some((principal, judged)))
 }
 
-fn judged(principal: &Principal, act: Option<Actor>) -> Judged {
-    let Credential::AccessToken(credential) = &principal.credential;
+fn judged(principal: &Principal, credential: &AccessTokenCredential, act: Option<Actor>) -> Judged {
     Judged {
         subject: principal.subject.id(),
         client_id: credential.client_id.clone(),

@@ -131,7 +131,7 @@ fn asking(
 ) -> ConsentPage {
     let public_url = &app.config.server.public_url;
     let site = Site::of(public_url);
-    let asked = authorize::within_rights(&pending.request.scope, signed_in.person.is_admin);
+    let asked = signed_in.person.rights().within(&pending.request.scope);
     let identity = Identity::of(client, &app.config.registration.trusted_hosts);
     let proven_host = known_clients::host(client);
     ConsentPage {

@@ -11,7 +11,7 @@ pub use self::view::{CodePage, CodeProblem, ConfirmPage, DonePage, Outcome, Plac
 use crate::app::App;
 use crate::crypto::UserCode;
 use crate::db::{self, Connection};
-use crate::grants::authorize::{self, Answer};
+use crate::grants::authorize::Answer;
 use crate::grants::client::Client;
 use crate::grants::client_name::imitates;
 use crate::grants::device::{self, Answered};
@@ -148,7 +148,7 @@ fn asking(
     place: Place,
 ) -> ConfirmPage {
     let site = Site::of(&app.config.server.public_url);
-    let asked = authorize::within_rights(&waiting.scope, signed_in.person.is_admin);
+    let asked = signed_in.person.rights().within(&waiting.scope);
     ConfirmPage {
         csrf: signed_in.csrf_token(&app.keys),
         user_code: code.reveal(),

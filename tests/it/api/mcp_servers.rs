@@ -18,7 +18,7 @@ async fn get(node: &Node, token: &str, path: &str) -> Answer {
 async fn with_servers(names: &[&str]) -> (TestApp, String) {
     let app = TestApp::start().await;
     let insert = names.iter().map(|name| {
-        format!("INSERT INTO servers (id, name, url, enabled, created_at) VALUES (gen_random_uuid(), '{name}', 'https://{name}.example/mcp', '{name}' <> 'b', now());")
+        format!("INSERT INTO servers (id, name, url, enabled, place_id, created_at) SELECT gen_random_uuid(), '{name}', 'https://{name}.example/mcp', '{name}' <> 'b', id, now() FROM places;")
     });
     let insert: String = insert.collect();
     app.write(async |conn| conn.batch_execute(&insert).await).await;

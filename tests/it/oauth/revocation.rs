@@ -4,7 +4,8 @@ use portcullis::audit::Origin;
 use portcullis::grants::{disable, sign::AccessTokenClaims};
 use portcullis::http::urls;
 use portcullis::identity::service_account;
-use portcullis::types::SubjectId;
+use portcullis::places::place;
+use portcullis::types::{DEFAULT_WORKSPACE, SubjectId};
 use uuid::Uuid;
 
 use crate::support::app::Node;
@@ -14,7 +15,13 @@ use crate::support::{Client, Holder, TestApp};
 /// The same token again under another name, and without a grant: as a program has it that acts for itself.
 async fn without_a_grant(node: &Node, token: &str) -> String {
     let now = node.clock().now();
-    let account = node.write(async |conn| service_account::insert(conn, "machine", "", &[], now).await).await.unwrap();
+    let account = node
+        .write(async |conn| {
+            let there = place::workspace(conn, DEFAULT_WORKSPACE).await?.unwrap().id;
+            service_account::insert(conn, "machine", "", there, &[], now).await
+        })
+        .await
+        .unwrap();
     let claims: AccessTokenClaims = serde_json::from_value(jwt(token).1).unwrap();
     let sub = SubjectId::Service(account);
     let claims = AccessTokenClaims { sub, grant_id: None, jti: Uuid::new_v4().to_string(), ..claims };

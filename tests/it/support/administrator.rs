@@ -1,10 +1,12 @@
 //! What an administrator sets up: clients with grants that nobody registers for by themselves.
 
 use portcullis::crypto::{PlainToken, Random, TokenKind};
+use portcullis::db::Connection;
 use portcullis::grants::client::{self, ClientOptions, ClientOrigin, NewClient};
 use portcullis::grants::client_metadata::{ApplicationType, AuthMethod};
 use portcullis::identity::service_account;
-use portcullis::types::{Scope, ServiceAccountId, Words, known_scopes};
+use portcullis::places::place;
+use portcullis::types::{DEFAULT_WORKSPACE, Scope, ServiceAccountId, Words, known_scopes};
 use serde_json::json;
 
 use super::app::{Node, TestApp};
@@ -68,7 +70,11 @@ impl TestApp {
     /// A service account.
     pub async fn service_account(&self, name: &str) -> ServiceAccountId {
         let now = self.clock().now();
-        self.write(async |conn| service_account::insert(conn, name, "", &[], now).await).await.unwrap()
+        let insert = async |conn: &mut Connection| {
+            let there = place::workspace(conn, DEFAULT_WORKSPACE).await?.unwrap().id;
+            service_account::insert(conn, name, "", there, &[], now).await
+        };
+        self.write(insert).await.unwrap()
     }
 }
 

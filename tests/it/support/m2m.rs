@@ -3,7 +3,7 @@
 use portcullis::audit::Origin;
 use portcullis::grants::m2m_account::{self, Account, AddAccount, NewAccount, NewProof, USUAL_SCOPE};
 use portcullis::identity::Group;
-use portcullis::types::Scope;
+use portcullis::types::{DEFAULT_WORKSPACE, Scope};
 
 use super::Client;
 use super::app::Node;
@@ -13,6 +13,7 @@ pub fn account(name: &str) -> NewAccount {
     NewAccount {
         name: name.to_owned(),
         description: "AI coding assistant service account".to_owned(),
+        workspace: DEFAULT_WORKSPACE.to_owned(),
         groups: vec!["public-mcp-users".to_owned()],
         scope: Scope::of(&USUAL_SCOPE),
         proof: NewProof::SecretPost,

@@ -2,12 +2,12 @@
 
 CREATE TABLE totp_secrets (
     user_id UUID PRIMARY KEY REFERENCES users ON DELETE CASCADE,
-    secret TEXT NOT NULL,
+    sealed_secret TEXT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     last_step BIGINT NOT NULL
 );
 COMMENT ON TABLE totp_secrets IS 'Authenticator apps (RFC 6238), one for each person.';
-COMMENT ON COLUMN totp_secrets.secret IS 'Sealed by a root key, which it names.';
+COMMENT ON COLUMN totp_secrets.sealed_secret IS 'Sealed by a root key, which it names.';
 COMMENT ON COLUMN totp_secrets.last_step IS 'The newest thirty seconds whose code was accepted: only later ones are from then on.';
 
 CREATE TABLE recovery_codes (

@@ -15,7 +15,7 @@ use crate::types::UserId;
 pub struct Totp {
     /// Whose it is.
     pub user_id: UserId,
-    secret: String,
+    sealed_secret: String,
     /// Since when it counts.
     pub created_at: DateTime<Utc>,
 }
@@ -32,7 +32,7 @@ impl Totp {
     }
 
     fn open(&self, keys: &RootKeys) -> Option<TotpSecret> {
-        keys.open(Label::Totp, &self.secret).ok()
+        keys.open(Label::Totp, &self.sealed_secret).ok()
     }
 
     /// Accepts the code of a step: `false` when it, or a later one, was accepted before.
@@ -44,11 +44,11 @@ impl Totp {
         if diesel::update(unused).set(totp_secrets::last_step.eq(step)).execute(conn).await? == 0 {
             return Ok(false);
         }
-        if !keys.is_sealed_by_newest(&self.secret)
+        if !keys.is_sealed_by_newest(&self.sealed_secret)
             && let Some(sealed) = self.open(keys).and_then(|secret| keys.seal(Label::Totp, &secret).ok())
         {
             let own = totp_secrets::table.find(self.user_id);
-            diesel::update(own).set(totp_secrets::secret.eq(sealed)).execute(conn).await?;
+            diesel::update(own).set(totp_secrets::sealed_secret.eq(sealed)).execute(conn).await?;
         }
         Ok(true)
     }
@@ -63,7 +63,7 @@ impl Totp {
     ) -> QueryResult<bool> {
         let row = (
             totp_secrets::user_id.eq(user),
-            totp_secrets::secret.eq(sealed),
+            totp_secrets::sealed_secret.eq(sealed),
             totp_secrets::created_at.eq(now),
             totp_secrets::last_step.eq(step),
         );

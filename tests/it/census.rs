@@ -221,7 +221,7 @@ const CENSUS: &[Entry] = &[
     (
         "totp_secrets",
         Kept("until the person removes it"),
-        &[(Secret, &["secret"]), (Personal, &["user_id", "created_at", "last_step"])],
+        &[(Secret, &["sealed_secret"]), (Personal, &["user_id", "created_at", "last_step"])],
     ),
     (
         "trust_rules",

@@ -6,12 +6,13 @@ use josekit::jwk::Jwk;
 use josekit::jwk::alg::ec::EcCurve;
 use josekit::jws::ES256;
 use portcullis::crypto::TotpSecret;
+use portcullis::http::urls;
 use scraper::{Html, Selector};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Answer;
 use super::app::Node;
+use super::{Answer, Browser};
 
 /// An authenticator app, into which the secret was typed.
 pub struct AuthenticatorApp(TotpSecret);
@@ -29,10 +30,33 @@ impl AuthenticatorApp {
         self.0.code(node.clock().now().timestamp() / 30).unwrap()
     }
 
+    /// What it showed before that.
+    pub fn code_before(&self, node: &Node) -> String {
+        self.0.code(node.clock().now().timestamp() / 30 - 1).unwrap()
+    }
+
     /// What it keeps to itself.
     pub fn secret(&self) -> String {
         self.0.text().replace(' ', "")
     }
+}
+
+/// Sets somebody's two-step sign-in up, and says which recovery codes there are.
+pub async fn turn_on(node: &Node, browser: &Browser) -> (AuthenticatorApp, Vec<String>) {
+    let page = browser.get(urls::TWO_STEP).await.assert(200);
+    let phone = AuthenticatorApp::read(&page);
+    node.is_secret(&phone.secret());
+    let form = page.form("Turn on").fill("Code that the app shows", &phone.code(node));
+    let codes = recovery_codes(&browser.submit(&form).await.assert(200));
+    assert_eq!(codes.len(), 10);
+    codes.iter().for_each(|code| node.is_secret(code));
+    (phone, codes)
+}
+
+/// The recovery codes on a page.
+pub fn recovery_codes(page: &Answer) -> Vec<String> {
+    let is_code = |word: &&str| word.len() == 14 && word.matches('-').count() == 2;
+    page.words().split(' ').filter(is_code).map(str::to_owned).collect()
 }
 
 /// An authenticator in software with one passkey, as a browser shows it to a page (Web Authentication level 3).

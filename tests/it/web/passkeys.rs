@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use portcullis::config::SecondFactorPolicy;
 use portcullis::http::urls;
 
-use crate::support::authenticator::{Authenticator, options};
+use crate::support::authenticator::{Authenticator, options, recovery_codes};
 use crate::support::client::jwt;
 use crate::support::{Answer, Browser, TestApp};
 
@@ -184,8 +184,7 @@ async fn a_passkey_is_the_second_factor_that_is_demanded_and_stays_while_it_is_t
     let (mut key, answer) = Authenticator::make(&app, &page);
     let shown = ada.submit(&page.form("Add passkey").set("answer", &answer)).await.assert(200);
     assert!(shown.words().contains("recovery codes"), "{}", shown.words());
-    let words = shown.words();
-    words.split(' ').filter(|word| word.matches('-').count() == 2).for_each(|code| app.is_secret(code));
+    recovery_codes(&shown).iter().for_each(|code| app.is_secret(code));
     let page = ada.get(urls::SECURITY).await.assert(200);
     let kept = ada.submit(&page.form("Remove")).await.assert(303);
     assert!(ada.follow(kept).await.words().contains("Nothing was removed"));

@@ -94,8 +94,7 @@ impl Passkeys {
     /// authenticator verified who is there. A counter that runs backwards is a copy, and refused (§7.2, step 22).
     pub fn finish_using(&self, Using(state): Using, Presented(answer): &Presented, stored: &Value) -> Option<Value> {
         let mut passkey: Passkey = serde_json::from_value(stored.clone()).ok()?;
-        let used =
-            self.0.finish_discoverable_authentication_v2(answer, state, &DiscoverableKey::from(&passkey)).ok()?;
+        let used = self.0.finish_discoverable_authentication_v2(answer, state, DiscoverableKey::from(&passkey)).ok()?;
         passkey.update_credential(&used)?;
         used.user_verified().then(|| serde_json::to_value(&passkey).ok()).flatten()
     }

@@ -248,8 +248,10 @@ where
         let (who, request) = (T::from_request(request, payload), request.clone());
         async move {
             let who = who.await?;
-            let confirm = confirm_first(&request, &who.borrow().session);
-            confirm.map_or(Ok(Self(who)), |refusal| Err(refusal.to(&request)))
+            match confirm_first(&request, &who.borrow().session) {
+                None => Ok(Self(who)),
+                Some(refusal) => Err(refusal.to(&request)),
+            }
         }
         .boxed_local()
     }

@@ -68,6 +68,14 @@ impl Reach {
         }
     }
 
+    /// The places that both name: never wider than either, though it may be narrower where one names a part of the other's.
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Everywhere, narrower) | (narrower, Self::Everywhere) => narrower.clone(),
+            (Self::Places(ours), Self::Places(theirs)) => Self::Places(ours.intersection(theirs).copied().collect()),
+        }
+    }
+
     /// What a column holds of it.
     pub fn stored(&self) -> StoredReach {
         match self {
@@ -108,5 +116,20 @@ mod tests {
         }
         assert_eq!(at_folder.innermost(), folder);
         assert_eq!(at_folder.workspace(), workspace);
+    }
+
+    #[test]
+    fn what_two_are_narrowed_to_together_is_no_wider_than_either() {
+        let [workspace, project, other] = [(); 3].map(|()| PlaceId::fresh());
+        let narrow = Reach::of([project, other]);
+        for (ours, theirs, both) in [
+            (Reach::Everywhere, Reach::Everywhere, Reach::Everywhere),
+            (Reach::Everywhere, narrow.clone(), narrow.clone()),
+            (narrow.clone(), Reach::Everywhere, narrow.clone()),
+            (narrow.clone(), Reach::of([other, workspace]), Reach::of([other])),
+            (narrow, Reach::of([workspace]), Reach::of([])),
+        ] {
+            assert_eq!(ours.within(&theirs), both, "{ours:?} {theirs:?}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use actix_web::{App as Actix, HttpServer};
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
-use crate::http::limit::{PushLimit, RefusalLimit, RegistrationLimit, SignInLimits};
+use crate::http::limit::{DocumentLimit, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -34,6 +34,7 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     let serving = tokio::spawn(server);
     stop.await;
     handle.stop(true).await;
+    app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
     serving.await.map_err(io::Error::other)?
 }
@@ -45,7 +46,9 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let flows = Data::new(FlowLimits::new(&app.clock));
     let registration = Data::new(RegistrationLimit::new(&app.clock));
     let pushing = Data::new(PushLimit::new(&app.clock));
+    let documents = Data::new(DocumentLimit::new(&app.clock));
     let refusals = Data::new(RefusalLimit::new(&app.clock));
+    let proofs = Data::new(ProofLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let data = Data::from(Arc::clone(app));
@@ -58,7 +61,9 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(sign_in.clone())
             .app_data(registration.clone())
             .app_data(pushing.clone())
+            .app_data(documents.clone())
             .app_data(refusals.clone())
+            .app_data(proofs.clone())
             .app_data(devices.clone())
             .app_data(flows.clone())
             .app_data(tools.clone())

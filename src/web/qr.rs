@@ -41,7 +41,7 @@ mod tests {
     fn it_has_its_three_corners_and_a_quiet_zone() {
         let qr = Qr::of("otpauth://totp/Portcullis:ada?secret=ABC").unwrap();
         let far = qr.size - QUIET - 1;
-        for corner in [format!("M4 4h1"), format!("M{far} 4h1"), format!("M4 {far}h1")] {
+        for corner in ["M4 4h1".to_owned(), format!("M{far} 4h1"), format!("M4 {far}h1")] {
             assert!(qr.path.contains(&corner), "{corner}");
         }
         assert!(!qr.path.contains("M3 ") && !qr.path.contains(" 3h"));

@@ -79,6 +79,10 @@ pub enum Event {
     ClientChanged,
     /// A client removed its registration (RFC 7592).
     ClientRemoved,
+    /// The secret of a client was replaced.
+    ClientSecretRotated,
+    /// A replaced secret of a client was ended before its time.
+    ClientSecretRevoked,
     /// Clients that nobody used were forgotten.
     ClientsReaped,
     /// A registration was refused for want of a good initial access token or software statement, or a change for want of
@@ -146,6 +150,20 @@ pub enum Event {
     SigningKeyRotated,
     /// A caller left a note.
     NoteLeft,
+    /// A workspace, project or folder was made.
+    PlaceMade,
+    /// It has another name or title.
+    PlaceRenamed,
+    /// It was removed.
+    PlaceRemoved,
+    /// A person was put into a workspace.
+    MemberAdded,
+    /// A person is something else there.
+    MemberChanged,
+    /// A person is not in it any more.
+    MemberRemoved,
+    /// A server went to another place.
+    ServerMoved,
 }
 
 impl Event {
@@ -182,6 +200,8 @@ impl Event {
             Self::ClientAdopted => "client.adopted",
             Self::ClientChanged => "client.changed",
             Self::ClientRemoved => "client.removed",
+            Self::ClientSecretRotated => "client.secret_rotated",
+            Self::ClientSecretRevoked => "client.secret_revoked",
             Self::ClientsReaped => "client.reaped",
             Self::RegistrationRefused => "client.registration_refused",
             Self::RegistrationTokenMade => "registration_token.made",
@@ -215,6 +235,13 @@ impl Event {
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",
             Self::NoteLeft => "note.left",
+            Self::PlaceMade => "place.made",
+            Self::PlaceRenamed => "place.renamed",
+            Self::PlaceRemoved => "place.removed",
+            Self::MemberAdded => "workspace.member_added",
+            Self::MemberChanged => "workspace.member_changed",
+            Self::MemberRemoved => "workspace.member_removed",
+            Self::ServerMoved => "server.moved",
         }
     }
 }
@@ -258,6 +285,12 @@ impl Entry {
         self
     }
 
+    /// Done by this person; by nobody in particular where the operator or a program did it.
+    pub fn by(mut self, user: Option<UserId>) -> Self {
+        self.user = user;
+        self
+    }
+
     /// Concerns this person or service account.
     pub fn subject(mut self, subject: SubjectId) -> Self {
         match subject {
@@ -284,6 +317,31 @@ impl Entry {
         self.detail = detail;
         self
     }
+}
+
+/// What the trail says of one object.
+#[derive(Clone, Debug, Queryable)]
+pub struct Told {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What: an [`Event::name`].
+    pub event: String,
+    /// About or by whom.
+    pub user: Option<UserId>,
+    /// The rest.
+    pub detail: Value,
+}
+
+/// The latest of these events about a client.
+pub async fn of_client(conn: &mut Connection, client: &str, events: &[Event], most: i64) -> QueryResult<Vec<Told>> {
+    let names: Vec<&str> = events.iter().map(|event| event.name()).collect();
+    audit_events::table
+        .filter(audit_events::client_id.eq(client).and(audit_events::event.eq_any(names)))
+        .order((audit_events::at.desc(), audit_events::id.desc()))
+        .limit(most)
+        .select((audit_events::at, audit_events::event, audit_events::user_id, audit_events::detail))
+        .load(conn)
+        .await
 }
 
 /// An event as it is written.

@@ -9,6 +9,7 @@ pub mod authenticate;
 pub mod policy;
 pub mod principal;
 mod remembered;
+pub mod scoping;
 mod seen_proofs;
 pub mod snapshot;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::identity::{Person, ServiceAccount};
-use crate::places::Reach;
+use crate::places::{Actor, Reach};
 use crate::types::{ApiKeyId, GrantId, Permissions, PersonalTokenId, PlaceId, Scope, ServerId, SubjectId, Thing};
 
 /// A caller whose credential was good a moment ago.
@@ -101,6 +101,14 @@ impl Subject {
         match self {
             Self::Person(person) => person.is_disabled,
             Self::Service(account) => account.is_disabled,
+        }
+    }
+
+    /// Itself as one who arranges places and members.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Person(person) => Actor::Person { id: person.id, is_admin: person.is_admin },
+            Self::Service(account) => Actor::Program { id: account.id, workspace: account.workspace },
         }
     }
 

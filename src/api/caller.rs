@@ -1,4 +1,4 @@
-//! Who manages. A handler that takes a [`Viewer`] cannot run without one.
+//! Who manages. A handler that takes a [`Known`] or a [`Viewer`] cannot run without one.
 
 use std::sync::Arc;
 
@@ -11,14 +11,29 @@ use super::error::Problem;
 use crate::access::Principal;
 use crate::access::action::Action;
 use crate::access::policy::{self, Decision};
+use crate::access::principal::Credential;
 use crate::app::App;
 use crate::http::caller::{Caller, Resource};
 use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
+use crate::places::PlacePath;
 use crate::types::{Thing, Verb};
+
+/// A caller whose credential is good for the management API; for what, each handler asks.
+pub struct Known(pub Arc<Principal>);
 
 /// A caller who may see servers somewhere; where, each handler asks for what it shows.
 pub struct Viewer(pub Arc<Principal>);
+
+impl FromRequest for Known {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { known(&request).await.map(|(_, known)| known) })
+    }
+}
 
 impl FromRequest for Viewer {
     type Error = Problem;
@@ -27,25 +42,90 @@ impl FromRequest for Viewer {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            allowed(&request, &Action::Manage { thing: Thing::Servers, verb: Verb::Read, at: None }).await.map(Self)
+            let (app, known) = known(&request).await?;
+            known.may(&app, Thing::Servers, Verb::Read)?;
+            Ok(Self(known.0))
         })
     }
 }
 
-/// `Origin`, then the credential, then what it is good for (`decisions` 15).
-async fn allowed(request: &HttpRequest, action: &Action<'_>) -> Result<Arc<Principal>, Problem> {
-    let app = request.app_data::<Data<App>>();
+/// A caller who may see OAuth clients somewhere.
+pub struct ClientViewer(pub Arc<Principal>);
+
+/// A caller who may register, change and remove OAuth clients somewhere, by an access token: a key or token that somebody
+/// made in settings never makes, changes or ends other credentials.
+pub struct ClientManager(pub Arc<Principal>);
+
+impl FromRequest for ClientViewer {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let (app, known) = known(&request).await?;
+            known.may(&app, Thing::Clients, Verb::Read)?;
+            Ok(Self(known.0))
+        })
+    }
+}
+
+impl FromRequest for ClientManager {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let (app, known) = known(&request).await?;
+            known.may(&app, Thing::Clients, Verb::Write)?;
+            match known.0.credential {
+                Credential::AccessToken(_) => Ok(Self(known.0)),
+                Credential::ApiKey(_) | Credential::PersonalToken(_) => {
+                    Err(Problem::Forbidden("API keys and personal access tokens cannot manage clients"))
+                }
+            }
+        })
+    }
+}
+
+impl Known {
+    /// Refuses a caller who may do this nowhere; with the scope that it takes, where that is all that is missing.
+    pub fn may(&self, app: &App, thing: Thing, verb: Verb) -> Result<(), Problem> {
+        self.judge(app, &Action::Manage { thing, verb, at: None })
+    }
+
+    /// The same for what is at `path`. Of what is out of a caller's reach, nobody learns that it is there.
+    pub fn may_at(&self, app: &App, thing: Thing, verb: Verb, path: &PlacePath) -> Result<(), Problem> {
+        self.may(app, thing, verb)?;
+        let there = self.judge(app, &Action::Manage { thing, verb, at: Some(path) });
+        there.map_err(|problem| if matches!(problem, Problem::Forbidden(_)) { Problem::NotFound } else { problem })
+    }
+
+    /// True where they may do this at `path`.
+    pub fn reaches(&self, thing: Thing, verb: Verb, path: &PlacePath) -> bool {
+        policy::decide(&self.0, &Action::Manage { thing, verb, at: Some(path) }) == Decision::Allowed
+    }
+
+    fn judge(&self, app: &App, action: &Action<'_>) -> Result<(), Problem> {
+        match policy::decide(&self.0, action) {
+            Decision::Allowed => Ok(()),
+            Decision::NeedsScope(scope) => {
+                let metadata = Resource::Api.metadata_url(&app.config.server.public_url);
+                Err(Challenge::insufficient_scope(metadata, &self.0, scope).into())
+            }
+            Decision::Denied(why) => Err(Problem::Forbidden(why)),
+        }
+    }
+}
+
+/// `Origin`, then the credential (`decisions` 15).
+async fn known(request: &HttpRequest) -> Result<(Data<App>, Known), Problem> {
+    let app = request.app_data::<Data<App>>().cloned();
     let app = app.ok_or_else(|| Problem::Internal("a handler runs without its App".to_owned()))?;
     if !cross_origin::is_welcome(request.headers(), &app.config.server) {
         return Err(Problem::Forbidden("This Origin may not use this server"));
     }
-    let Caller(principal) = Caller::of(app, request, Resource::Api).await?;
-    match policy::decide(&principal, action) {
-        Decision::Allowed => Ok(principal),
-        Decision::NeedsScope(scope) => {
-            let metadata = Resource::Api.metadata_url(&app.config.server.public_url);
-            Err(Challenge::insufficient_scope(metadata, &principal, scope).into())
-        }
-        Decision::Denied(why) => Err(Problem::Forbidden(why)),
-    }
+    let Caller(principal) = Caller::of(&app, request, Resource::Api).await?;
+    Ok((app, Known(principal)))
 }

@@ -17,6 +17,14 @@ use crate::http::no_store::NoStore;
 pub enum Problem {
     /// A parameter is wrong.
     BadRequest(&'static str),
+    /// The body is not what it must be, and where.
+    Malformed(String),
+    /// A value was judged and refused, in a sentence that names it.
+    Refused(String),
+    /// It contradicts what is there.
+    Conflict(String),
+    /// More bytes than we read.
+    TooLarge,
     /// The credential is missing, no good, or not enough: with the header that says so (RFC 6750 §3).
     Challenged(Challenge),
     /// Not from that web page, or not by this caller at all.
@@ -34,7 +42,10 @@ pub enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Challenged(challenge) => challenge.status_code(),
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -48,6 +59,8 @@ impl Problem {
     fn particulars(&self) -> Value {
         match self {
             Self::BadRequest(why) | Self::Forbidden(why) => json!({ "detail": why }),
+            Self::Malformed(why) | Self::Refused(why) | Self::Conflict(why) => json!({ "detail": why }),
+            Self::TooLarge => json!({ "detail": "The body is larger than this URL takes" }),
             Self::Challenged(challenge) => {
                 let mut body = challenge.body();
                 body["detail"] = body["error_description"].take();

@@ -22,6 +22,7 @@ mod outcome;
 mod registration_token;
 mod serve;
 mod user;
+mod workspace;
 
 use outcome::{Failure, Report};
 
@@ -64,6 +65,10 @@ enum Command {
     ClientDisable(client::Named),
     /// Let an OAuth client act again
     ClientEnable(client::Named),
+    /// Remove an OAuth client; whatever it holds stops at once
+    ClientRemove(client::Named),
+    /// Give an OAuth client another secret; the one before stays good for the overlap
+    ClientRotateSecret(client::RotateSecret),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
     /// Give a program another secret; the one before is worthless within two seconds
@@ -72,6 +77,24 @@ enum Command {
     UserDeleteM2m(m2m::Named),
     /// Make a group
     GroupCreate(group::CreateGroup),
+    /// Make a workspace
+    WorkspaceCreate(workspace::Create),
+    /// List workspaces with their projects and folders
+    WorkspaceList,
+    /// Give a workspace another name or title
+    WorkspaceRename(workspace::Rename),
+    /// Remove a workspace that nothing is in
+    WorkspaceRemove(workspace::Named),
+    /// Put somebody into a workspace
+    WorkspaceMemberAdd(workspace::MemberAdd),
+    /// Take somebody out of a workspace
+    WorkspaceMemberRemove(workspace::MemberRemove),
+    /// Make a project in a workspace
+    ProjectCreate(workspace::CreateBelow),
+    /// Make a folder in a project
+    FolderCreate(workspace::CreateBelow),
+    /// Move a server to another workspace, project or folder
+    ServerMove(workspace::MoveServer),
     /// Trust an issuer whose signed statements buy tokens here
     IssuerAdd(issuer::Add),
     /// List the trusted issuers and their rules
@@ -131,10 +154,21 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::ClientList(verb) => verb.run(loaded.config),
         Command::ClientDisable(verb) => verb.disable(loaded.config),
         Command::ClientEnable(verb) => verb.enable(loaded.config),
+        Command::ClientRemove(verb) => verb.remove(loaded.config),
+        Command::ClientRotateSecret(verb) => verb.run(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),
         Command::GroupCreate(verb) => verb.run(loaded.config),
+        Command::WorkspaceCreate(verb) => verb.run(loaded.config),
+        Command::WorkspaceList => workspace::list(loaded.config),
+        Command::WorkspaceRename(verb) => verb.run(loaded.config),
+        Command::WorkspaceRemove(verb) => verb.remove(loaded.config),
+        Command::WorkspaceMemberAdd(verb) => verb.run(loaded.config),
+        Command::WorkspaceMemberRemove(verb) => verb.run(loaded.config),
+        Command::ProjectCreate(verb) => verb.project(loaded.config),
+        Command::FolderCreate(verb) => verb.folder(loaded.config),
+        Command::ServerMove(verb) => verb.run(loaded.config),
         Command::IssuerAdd(verb) => verb.run(loaded.config),
         Command::IssuerList(verb) => verb.run(loaded.config),
         Command::IssuerRemove(verb) => verb.run(loaded.config),

@@ -47,6 +47,8 @@ pub enum Label {
     Begun,
     /// CSRF tokens.
     Csrf,
+    /// The ids of what forms make.
+    Once,
     /// Nonces for DPoP proofs.
     DpopNonce,
     /// Names of authorization attempts.
@@ -72,6 +74,7 @@ impl Label {
             Self::LogoutRequest => "portcullis logout request",
             Self::Begun => "portcullis begun",
             Self::Csrf => "portcullis csrf",
+            Self::Once => "portcullis once",
             Self::DpopNonce => "portcullis dpop nonce",
             Self::Flow => "portcullis flow",
             Self::Check => "portcullis check",

@@ -44,7 +44,7 @@ pub async fn of(app: &App, client: &Client, header: &Header, may_fetch: bool) ->
 /// An administrator may name a host that strangers may not, and what they named has a budget of its own.
 fn purpose(client: &Client) -> Purpose {
     match client.origin {
-        ClientOrigin::Registered | ClientOrigin::MetadataDocument => Purpose::ClientDocument,
+        ClientOrigin::Registered | ClientOrigin::MetadataDocument | ClientOrigin::Person => Purpose::ClientDocument,
         ClientOrigin::Administrator => Purpose::AdministratorKeys,
     }
 }

@@ -9,9 +9,10 @@ use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient, Profile};
 use super::client_metadata::{ApplicationType, AuthMethod, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE};
 use super::client_name::{MAX_NAME, clean, is_deceptive};
+use super::register;
 use crate::audit::{self, Entry, Event};
 use crate::crypto::statement::{KeySet, KeySetError};
-use crate::crypto::{PlainToken, TokenKind};
+use crate::crypto::{HashedToken, KeyVersion, PlainToken};
 use crate::db::Connection;
 use crate::types::{RedirectTarget, RedirectUri, Scope, Words, known_scopes};
 
@@ -102,30 +103,11 @@ pub async fn add_client(conn: &mut Connection, terms: &Terms<'_>, plan: Plan) ->
         Ok(plan) => plan,
         Err(flaw) => return Ok(Added::Refused(flaw)),
     };
-    let secret = match plan.auth_method {
-        AuthMethod::None | AuthMethod::PrivateKeyJwt => None,
-        AuthMethod::SecretBasic | AuthMethod::SecretPost => {
-            Some(PlainToken::fresh(TokenKind::ClientSecret, terms.random))
-        }
-    };
+    let secret = register::secret(terms, plan.auth_method);
     let id = Uuid::from_bytes(terms.random.bytes()).simple().to_string();
     let detail = json!({ "name": plan.name, "grants": plan.grant_types, "scope": plan.scope });
-    let new = NewClient {
-        secret: secret.as_ref().map(|secret| (terms.keys.hash(secret), terms.keys.version())),
-        application_type: plan.application_type(),
-        metadata: json!({}),
-        metadata_hash: plan.fingerprint(),
-        id,
-        origin: ClientOrigin::Administrator,
-        name: plan.name,
-        auth_method: plan.auth_method,
-        redirect_uris: plan.redirect_uris,
-        grant_types: plan.grant_types,
-        scope: plan.scope,
-        created_from: None,
-        fresh_until: None,
-        options: plan.options,
-    };
+    let hashed = secret.as_ref().map(|secret| (terms.keys.hash(secret), terms.keys.version()));
+    let new = plan.into_client(id, ClientOrigin::Administrator, hashed);
     client::insert(conn, &new, terms.now).await?;
     let entry = Entry::new(Event::ClientAdded).client(&new.id).detail(detail);
     audit::record(conn, entry, terms.origin, terms.now).await?;
@@ -134,7 +116,7 @@ pub async fn add_client(conn: &mut Connection, terms: &Terms<'_>, plan: Plan) ->
 
 impl Plan {
     /// The plan with what it implies, if a client can be so.
-    fn judged(mut self) -> Result<Self, Flaw> {
+    pub(super) fn judged(mut self) -> Result<Self, Flaw> {
         self.name = self.judged_name()?;
         self.judge_grants()?;
         self.judge_keys()?;
@@ -205,18 +187,57 @@ impl Plan {
         bad.map_or(Ok(()), |bad| Err(Flaw::BadUrl(bad.clone())))
     }
 
+    /// The client that it describes.
+    pub(super) fn into_client(
+        self,
+        id: String,
+        origin: ClientOrigin,
+        secret: Option<(HashedToken, KeyVersion)>,
+    ) -> NewClient {
+        NewClient {
+            application_type: self.application_type(),
+            metadata: json!({}),
+            metadata_hash: self.fingerprint(origin, None),
+            id,
+            origin,
+            name: self.name,
+            secret,
+            auth_method: self.auth_method,
+            redirect_uris: self.redirect_uris,
+            grant_types: self.grant_types,
+            scope: self.scope,
+            created_from: None,
+            fresh_until: None,
+            options: self.options,
+        }
+    }
+
     /// A local redirect URI makes a client native (RFC 8252 §7).
-    fn application_type(&self) -> ApplicationType {
+    pub(super) fn application_type(&self) -> ApplicationType {
         let is_local = |uri: &RedirectUri| !matches!(uri.target(), RedirectTarget::Web { .. });
         if self.redirect_uris.iter().any(is_local) { ApplicationType::Native } else { ApplicationType::Web }
     }
 
     /// SHA-256 of everything a person is shown or relies on.
-    fn fingerprint(&self) -> [u8; 32] {
-        let uris: Vec<&str> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
-        let canonical: Value = json!(["administrator", self.name, uris, self.grant_types.0, self.auth_method.name()]);
-        Sha256::digest(canonical.to_string().as_bytes()).into()
+    pub(super) fn fingerprint(&self, origin: ClientOrigin, logo: Option<&[u8]>) -> [u8; 32] {
+        fingerprint(origin, &self.name, &self.redirect_uris, &self.grant_types, self.auth_method, logo)
     }
+}
+
+/// SHA-256 of everything a person is shown of a client that somebody registered, or relies on; `logo` is the digest of its
+/// picture.
+pub(super) fn fingerprint(
+    origin: ClientOrigin,
+    name: &str,
+    redirect_uris: &[RedirectUri],
+    grant_types: &Words,
+    auth_method: AuthMethod,
+    logo: Option<&[u8]>,
+) -> [u8; 32] {
+    let uris: Vec<&str> = redirect_uris.iter().map(RedirectUri::as_str).collect();
+    let told = [json!(origin.name()), json!(name), json!(uris), json!(grant_types.0), json!(auth_method.name())];
+    let canonical: Value = told.into_iter().chain(logo.map(|digest| json!(digest))).collect();
+    Sha256::digest(canonical.to_string().as_bytes()).into()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! NOUN `clients`: OAuth clients, however they became known to us.
 
+mod list;
 mod options;
 mod row;
 
@@ -16,6 +17,7 @@ use crate::db::changes::announce;
 use crate::places::{Reach, StoredReach};
 use crate::schema::{client_ownerships, clients as table, grants, pending_requests};
 use crate::types::{Permissions, RedirectUri, Scope, ServiceAccountId, Words};
+pub use list::{After, Listed, Sort, State, Wanted, Whose};
 pub use options::{ClientOptions, Profile, Uris, is_reachable};
 pub use row::NewClient;
 use row::Row;
@@ -32,11 +34,17 @@ pub enum ClientOrigin {
     MetadataDocument,
     /// An administrator registered it.
     Administrator,
+    /// Somebody else registered it, for a workspace.
+    Person,
 }
 
 impl ClientOrigin {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Registered, Self::MetadataDocument, Self::Administrator];
+    pub const ALL: [Self; 4] = [Self::Registered, Self::MetadataDocument, Self::Administrator, Self::Person];
+    /// Those of clients that made themselves known: nobody here answers for them, and they come and go.
+    pub const SELF_MADE: [Self; 2] = [Self::Registered, Self::MetadataDocument];
+    /// Those of clients that somebody registered.
+    pub const REGISTERED_BY_SOMEBODY: [Self; 2] = [Self::Administrator, Self::Person];
 
     /// Its name in the table.
     pub fn name(self) -> &'static str {
@@ -44,7 +52,13 @@ impl ClientOrigin {
             Self::Registered => "registered",
             Self::MetadataDocument => "metadata_document",
             Self::Administrator => "administrator",
+            Self::Person => "person",
         }
+    }
+
+    /// True when nobody here registered it.
+    pub fn is_self_made(self) -> bool {
+        Self::SELF_MADE.contains(&self)
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -198,6 +212,62 @@ pub async fn find_all(conn: &mut Connection, ids: &[&str]) -> QueryResult<Vec<Cl
 /// Stores a client with a secret of its own.
 pub async fn insert(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::insert_into(table::table).values(client.row(now)).execute(conn).await.map(drop)
+}
+
+/// Stores a client that somebody registered: `false` when there is one of its id, which stays as it is.
+pub async fn insert_new(conn: &mut Connection, client: &NewClient, now: DateTime<Utc>) -> QueryResult<bool> {
+    let made = diesel::insert_into(table::table).values(client.row(now)).on_conflict_do_nothing();
+    made.execute(conn).await.map(|rows| rows == 1)
+}
+
+/// Gives a client that somebody registered another secret: `false` when it has none, or is not such a client.
+pub async fn set_secret(
+    conn: &mut Connection,
+    id: &str,
+    (hash, version): &(HashedToken, KeyVersion),
+) -> QueryResult<bool> {
+    let origins = ClientOrigin::REGISTERED_BY_SOMEBODY.map(ClientOrigin::name);
+    let own = table::origin.eq_any(origins).and(table::secret_hash.is_not_null());
+    let changed = diesel::update(table::table.find(id).filter(own))
+        .set((table::secret_hash.eq(hash), table::key_version.eq(version)))
+        .execute(conn)
+        .await?;
+    announce(conn, CHANGED).await?;
+    Ok(changed == 1)
+}
+
+/// What whoever manages a client may change of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// What people are shown.
+    pub name: String,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where it runs, which follows from that.
+    pub application_type: ApplicationType,
+    /// What it may ever be granted.
+    pub scope: Scope,
+    /// Its public keys by value.
+    pub jwks: Option<Value>,
+    /// SHA-256 of everything a person is shown or relies on.
+    pub metadata_hash: [u8; 32],
+}
+
+/// Stores what a client is from now on.
+pub async fn describe(conn: &mut Connection, id: &str, now_is: &Described) -> QueryResult<()> {
+    let redirect_uris: Value = now_is.redirect_uris.iter().map(|uri| Value::from(uri.as_str())).collect();
+    diesel::update(table::table.find(id))
+        .set((
+            table::name.eq(&now_is.name),
+            table::redirect_uris.eq(redirect_uris),
+            table::application_type.eq(now_is.application_type.name()),
+            table::scope.eq(&now_is.scope),
+            table::jwks.eq(&now_is.jwks),
+            table::metadata_hash.eq(now_is.metadata_hash.as_slice()),
+        ))
+        .execute(conn)
+        .await?;
+    announce(conn, CHANGED).await
 }
 
 /// Replaces the secret of a client that an administrator added to act for itself: as whom, if there is such a client and it has
@@ -360,7 +430,8 @@ pub async fn reap(
     let never_used = table::last_used_at.is_null().and(table::created_at.lt(unused));
     let stale = never_used.or(table::last_used_at.lt(idle).assume_not_null());
     let stale: Vec<String> = table::table
-        .filter(table::origin.ne(ClientOrigin::Administrator.name()).and(table::disabled_at.is_null()).and(stale))
+        .filter(table::origin.eq_any(ClientOrigin::SELF_MADE.map(ClientOrigin::name)))
+        .filter(table::disabled_at.is_null().and(stale))
         .filter(diesel::dsl::not(diesel::dsl::exists(granted)).and(diesel::dsl::not(diesel::dsl::exists(asked))))
         .order(table::created_at)
         .limit(most)
@@ -386,6 +457,9 @@ pub async fn is_still(conn: &mut Connection, id: &str, metadata_hash: &[u8]) -> 
 
 /// Cuts a client off (`Some`), or lets it act again (`None`): `false` when nothing changed. Every node hears of it.
 pub async fn set_disabled(conn: &mut Connection, id: &str, at: Option<DateTime<Utc>>) -> QueryResult<bool> {
+    if id.contains('\0') {
+        return Ok(false);
+    }
     let changes = table::disabled_at.is_null().eq(at.is_some());
     let changed = diesel::update(table::table.find(id).filter(changes)).set(table::disabled_at.eq(at));
     if changed.execute(conn).await? == 0 {

@@ -4,7 +4,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::db::{Connection, changes};
-use crate::places::StoredReach;
+use crate::identity::Person;
+use crate::places::{Reach, StoredReach};
 use crate::schema::client_ownerships;
 use crate::types::{Permissions, PlaceId, UserId};
 
@@ -25,6 +26,18 @@ pub struct ClientOwnership {
 }
 
 impl ClientOwnership {
+    /// True for who may look at the client, change it and remove it: who registered it, while they are in its workspace, and
+    /// who manages that.
+    pub fn is_for(&self, person: &Person) -> bool {
+        let is_own = self.registered_by == Some(person.id) && person.workspaces.role_in(self.workspace_id).is_some();
+        person.is_admin || person.workspaces.manages(self.workspace_id) || is_own
+    }
+
+    /// The places that its tokens are narrowed to.
+    pub fn narrowed_to(&self) -> Reach {
+        Reach::from(self.reach.clone())
+    }
+
     /// Whose this client is, if it is anybody's.
     pub async fn find(conn: &mut Connection, client_id: &str) -> QueryResult<Option<Self>> {
         client_ownerships::table.find(client_id).select(Self::as_select()).first(conn).await.optional()

@@ -95,6 +95,8 @@ pub enum EndReason {
     Client,
     /// Its client became another than the person was shown, or removed itself (RFC 7592).
     ClientChanged,
+    /// Its client was removed by who manages it.
+    ClientRemoved,
     /// Its code was presented twice.
     CodeReplayed,
     /// One of its refresh tokens was presented after its grace.
@@ -108,6 +110,7 @@ impl EndReason {
             Self::Person => "person",
             Self::Client => "client",
             Self::ClientChanged => "client_changed",
+            Self::ClientRemoved => "client_removed",
             Self::CodeReplayed => "code_replayed",
             Self::RefreshReplayed => "refresh_replayed",
         }
@@ -201,6 +204,17 @@ pub async fn of_client(conn: &mut Connection, client: &str) -> QueryResult<Vec<G
         .filter(table::client_id.eq(client).and(table::ended_at.is_null()))
         .order(table::id)
         .select(table::id)
+        .load(conn)
+        .await
+}
+
+/// How many people have granted something to each of these clients that has neither ended nor expired.
+pub async fn people_of(conn: &mut Connection, clients: &[&str], now: DateTime<Utc>) -> QueryResult<Vec<(String, i64)>> {
+    table::table
+        .filter(table::client_id.eq_any(clients))
+        .filter(table::ended_at.is_null().and(table::expires_at.gt(now)))
+        .group_by(table::client_id)
+        .select((table::client_id, diesel::dsl::count(table::user_id).aggregate_distinct()))
         .load(conn)
         .await
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient};
 use super::client_metadata::{ApplicationType, AuthMethod, TOKEN_EXCHANGE};
+use super::client_secret;
 use crate::audit::{self, Entry, Event};
 use crate::crypto::statement::KeySet;
 use crate::crypto::{PlainToken, TokenKind};
@@ -215,6 +216,7 @@ pub async fn rotate_secret(conn: &mut Connection, terms: &Terms<'_>, name: &str)
     let secret = PlainToken::fresh(TokenKind::ClientSecret, terms.random);
     let hashed = (terms.keys.hash(&secret), terms.keys.version());
     let Some(account) = client::replace_secret(conn, name, &hashed).await? else { return Ok(None) };
+    client_secret::end_all(conn, name, terms.now).await?;
     let entry = Entry::new(Event::AccountSecretRotated).subject(SubjectId::Service(account)).client(name);
     audit::record(conn, entry, terms.origin, terms.now).await?;
     Ok(Some(secret))

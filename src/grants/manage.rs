@@ -6,8 +6,8 @@ use serde_json::json;
 use super::Terms;
 use super::client::{self, Client};
 use super::client_metadata::{AuthMethod, MetadataError, Registration, Update};
-use super::grant::{self, EndReason};
-use super::{consent, register, registration_token, revoke};
+use super::grant::EndReason;
+use super::{register, registration_token, revoke};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::{HashedToken, KeyVersion, PlainToken, TokenKind};
 use crate::db::Connection;
@@ -80,7 +80,7 @@ pub async fn change(
         return Err(diesel::result::Error::RollbackTransaction);
     }
     let ends = is_another(&before, after);
-    let ended = if ends { end_all(conn, terms, id).await? } else { 0 };
+    let ended = if ends { revoke::end_all_of_client(conn, terms, id, EndReason::ClientChanged).await? } else { 0 };
     let detail = json!({ "name": after.name, "grants_ended": ended });
     audit::record(conn, Entry::new(Event::ClientChanged).client(id).detail(detail), terms.origin, terms.now).await?;
     let now_is = client::find(conn, id).await?.ok_or(diesel::result::Error::RollbackTransaction)?;
@@ -93,7 +93,7 @@ pub async fn remove(conn: &mut Connection, terms: &Terms<'_>, id: &str, token: &
     if client.disabled_at.is_some() || !registration_token::spend(conn, id, &terms.keys.hashes(token)).await? {
         return Ok(false);
     }
-    let ended = end_all(conn, terms, id).await?;
+    let ended = revoke::end_all_of_client(conn, terms, id, EndReason::ClientChanged).await?;
     client::remove(conn, id).await?;
     let detail = json!({ "name": client.name, "grants_ended": ended });
     audit::record(conn, Entry::new(Event::ClientRemoved).client(id).detail(detail), terms.origin, terms.now).await?;
@@ -130,13 +130,4 @@ fn is_another(before: &Client, after: &Registration) -> bool {
         || before.grant_types != after.grant_types
         || before.redirect_uris != after.redirect_uris
         || keys(&before.options) != keys(&after.options)
-}
-
-async fn end_all(conn: &mut Connection, terms: &Terms<'_>, id: &str) -> QueryResult<usize> {
-    let grants = grant::of_client(conn, id).await?;
-    for grant in &grants {
-        revoke::end_grant(conn, terms, *grant, EndReason::ClientChanged).await?;
-    }
-    consent::forget_all(conn, id).await?;
-    Ok(grants.len())
 }

@@ -1,6 +1,6 @@
 //! What was granted to whom, and every token that comes of it.
 //!
-//! Nouns own tables: [`client`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`],
+//! Nouns own tables: [`client`], [`client_ownership`], [`client_secret`], [`client_logo`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`],
 //! [`device_code`], [`refresh_token`], [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`],
 //! [`initial_access_token`], [`logout_notice`], [`trusted_issuer`], [`trust_rule`], [`flow_step`]. Verbs own transactions.
 //! [`machine`] is the seam to oxide-auth.
@@ -11,12 +11,15 @@ pub mod adopt;
 pub mod assertion;
 pub mod authorization_code;
 pub mod authorize;
+pub mod change_client;
 pub mod client;
 pub mod client_assertion;
+pub mod client_logo;
 pub mod client_metadata;
 pub mod client_name;
 pub mod client_names;
 pub mod client_ownership;
+pub mod client_secret;
 pub mod consent;
 pub mod device;
 pub mod device_code;
@@ -42,11 +45,14 @@ pub mod redeem;
 pub mod refresh_token;
 pub mod refuse;
 pub mod register;
+pub mod register_client;
 pub mod registration_token;
+pub mod remove_client;
 pub mod revocation;
 pub mod revoke;
 pub mod rotate;
 pub mod rotate_keys;
+pub mod rotate_secret;
 pub mod sign;
 pub mod signing_key;
 pub mod timeline;

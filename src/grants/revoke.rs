@@ -1,5 +1,7 @@
 //! VERB: end what was granted, at once and with everything it bought.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde_json::json;
@@ -37,6 +39,31 @@ pub async fn disconnect(conn: &mut Connection, terms: &Terms<'_>, user: UserId, 
         end_grant(conn, terms, *id, EndReason::Person).await?;
     }
     consent::forget(conn, user, client).await?;
+    Ok(grants.len())
+}
+
+/// Ends everything that a person granted to anybody, and forgets that they ever agreed. Says how many apps that were.
+pub async fn disconnect_all(conn: &mut Connection, terms: &Terms<'_>, user: UserId) -> QueryResult<usize> {
+    let grants = grant::of_user(conn, user, terms.now).await?;
+    let clients: BTreeSet<&str> = grants.iter().map(|grant| grant.client_id.as_str()).collect();
+    for client in &clients {
+        disconnect(conn, terms, user, client).await?;
+    }
+    Ok(clients.len())
+}
+
+/// Ends everything that was granted to a client, and forgets that anybody agreed. Says how many grants ended.
+pub(super) async fn end_all_of_client(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    client: &str,
+    reason: EndReason,
+) -> QueryResult<usize> {
+    let grants = grant::of_client(conn, client).await?;
+    for grant in &grants {
+        end_grant(conn, terms, *grant, reason).await?;
+    }
+    consent::forget_all(conn, client).await?;
     Ok(grants.len())
 }
 

@@ -1,11 +1,12 @@
-//! Our two cookies: the session's, and the one that CSRF tokens hang on before there is a session.
+//! Our three cookies: the session's, the one that CSRF tokens hang on before there is a session, and the workspace that
+//! settings show.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite, time};
 use chrono::TimeDelta;
 
 use crate::crypto::{PlainToken, TokenKind};
-use crate::types::PublicUrl;
+use crate::types::{PlaceId, PublicUrl};
 
 /// The name of the session cookie.
 ///
@@ -17,6 +18,23 @@ pub fn session_name(public_url: &PublicUrl) -> &'static str {
 /// The name of the cookie that a browser has before it has a session.
 pub fn visitor_name(public_url: &PublicUrl) -> &'static str {
     if public_url.is_https() { "__Host-portcullis_csrf" } else { "portcullis_csrf" }
+}
+
+/// The name of the cookie that says which workspace settings show.
+pub fn workspace_name(public_url: &PublicUrl) -> &'static str {
+    if public_url.is_https() { "__Host-portcullis_workspace" } else { "portcullis_workspace" }
+}
+
+/// The cookie that remembers which workspace was chosen. It is no secret and gives no access.
+pub fn chosen_workspace(public_url: &PublicUrl, workspace: PlaceId) -> Cookie<'static> {
+    let mut cookie = guarded(public_url, workspace_name(public_url), workspace.to_string());
+    cookie.set_max_age(time::Duration::days(400));
+    cookie
+}
+
+/// The workspace that a browser says was chosen.
+pub fn workspace(request: &HttpRequest, public_url: &PublicUrl) -> Option<PlaceId> {
+    request.cookie(workspace_name(public_url))?.value().parse().ok()
 }
 
 /// The cookie that carries a session for `lifetime`.

@@ -15,7 +15,7 @@ use crate::app::App;
 
 /// The most bytes that a form may have.
 pub const FORM_LIMIT: usize = 64 * 1024;
-/// The most fields that a form of ours has: a few, and a box for each scope.
+/// The most fields that a form of ours has. Boxes of one name are one field, however many are ticked.
 const MOST_FIELDS: usize = 64;
 /// The field that carries the CSRF token.
 pub const CSRF_FIELD: &str = "csrf";
@@ -41,21 +41,28 @@ impl<F: Fields> FromRequest for PageForm<F> {
 }
 
 async fn take<F: Fields>(request: &HttpRequest, payload: Payload) -> Result<F, Refusal> {
-    let app = app_of(request)?;
-    let from = Provenance::of(request.headers(), &app.config.server.public_url.origin());
-    if from == Provenance::Elsewhere {
+    if provenance(request)? == Provenance::Elsewhere {
         return Err(Refusal::StaleForm);
     }
     if !is_urlencoded(request) {
         return Err(Refusal::BadForm("not application/x-www-form-urlencoded"));
     }
     let (token, rest) = split_token(&read(payload).await?, F::LISTS)?;
-    let visitor = Visitor::of(request).await?;
-    if !is_genuine(request, &app, &visitor, from, &token) {
-        return Err(Refusal::StaleForm);
-    }
+    check(request, &token).await?;
     let fields = Query::<F>::from_query(&rest).map_err(|_| Refusal::BadForm("a field is missing or wrong"))?;
     Ok(fields.into_inner())
+}
+
+/// Refuses a form that no page of ours sent, from this browser: `token` is its CSRF token.
+pub(super) async fn check(request: &HttpRequest, token: &str) -> Result<(), Refusal> {
+    let (app, from) = (app_of(request)?, provenance(request)?);
+    let visitor = Visitor::of(request).await?;
+    let is_ours = from != Provenance::Elsewhere && is_genuine(request, &app, &visitor, from, token);
+    if is_ours { Ok(()) } else { Err(Refusal::StaleForm) }
+}
+
+fn provenance(request: &HttpRequest) -> Result<Provenance, Refusal> {
+    Ok(Provenance::of(request.headers(), &app_of(request)?.config.server.public_url.origin()))
 }
 
 /// A page that was opened before signing in (in another tab, or by a second click on *Sign in*) bears the token of the
@@ -114,8 +121,8 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Refusal> {
 /// Two fields of one name are read differently by different parsers, so they are no field (RFC 6749 §3.1 in spirit).
 fn split_token(body: &[u8], lists: &[&str]) -> Result<(String, String), Refusal> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    for (place, (name, value)) in form_urlencoded::parse(body).enumerate() {
-        if place == MOST_FIELDS {
+    for (name, value) in form_urlencoded::parse(body) {
+        if fields.len() == MOST_FIELDS {
             return Err(Refusal::BadForm("too many fields"));
         }
         if value.contains('\0') {

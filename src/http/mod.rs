@@ -16,6 +16,7 @@ pub mod form;
 pub mod limit;
 pub mod logout_request;
 pub mod no_store;
+pub mod once;
 pub mod origin;
 pub mod page;
 pub mod params;
@@ -24,6 +25,7 @@ pub mod request_id;
 pub mod return_to;
 mod see_other;
 pub mod signed_in;
+pub mod upload;
 pub mod urls;
 
 pub use client_address::{AtBrowser, ClientAddress};

@@ -24,7 +24,8 @@ use crate::db;
 use crate::grants::authorize::Respondent;
 use crate::identity::recognise::recognise;
 use crate::identity::{Person, Session, two_step};
-use crate::types::{Acr, PublicUrl};
+use crate::places::{Place, Tree};
+use crate::types::{Acr, DEFAULT_WORKSPACE, PlaceId, PublicUrl};
 
 /// A live session and its person. A handler that takes one cannot run without.
 ///
@@ -35,6 +36,8 @@ pub struct SignedIn {
     pub session: Session,
     /// Current facts of the person.
     pub person: Person,
+    /// The workspace that the browser says it shows. It decides nothing but that.
+    chosen: Option<PlaceId>,
 }
 
 /// Somebody signed in who administers this installation. Anybody else who is signed in gets a page with 403.
@@ -90,6 +93,21 @@ impl SignedIn {
     /// getting one.
     fn is_admitted(&self, app: &App) -> bool {
         Acr::of(&self.session.amr) == Acr::MultiFactor || !app.config.second_factor.applies_to(self.person.is_admin)
+    }
+
+    /// The workspaces that they may work in, by title: those that they are in, and every one for a system administrator.
+    pub fn workspaces<'t>(&self, tree: &'t Tree) -> Vec<&'t Place> {
+        let theirs = |place: &&Place| self.person.is_admin || self.person.workspaces.role_in(place.id).is_some();
+        tree.workspaces().into_iter().filter(theirs).collect()
+    }
+
+    /// The workspace that the pages of settings show: the one that was chosen, while they may work in it; else the one that
+    /// everybody has, or else the first.
+    pub fn workspace<'t>(&self, tree: &'t Tree) -> Option<&'t Place> {
+        let theirs = self.workspaces(tree);
+        let chosen = theirs.iter().find(|place| Some(place.id) == self.chosen);
+        let usual = || theirs.iter().find(|place| place.name.as_str() == DEFAULT_WORKSPACE);
+        chosen.or_else(usual).or_else(|| theirs.first()).copied()
     }
 
     /// The CSRF token for the forms of this session.
@@ -178,7 +196,10 @@ impl Visitor {
         let (hashes, idle, now) = (app.keys.hashes(&token), app.config.lifetimes.session_idle, app.clock.now());
         let mut conn = app.db.read().await?;
         let found = recognise(&mut conn, &hashes, idle, now).await.map_err(db::Error::from)?;
-        Ok(found.map(|(session, person)| SignedIn { session, person }))
+        Ok(found.map(|(session, person)| {
+            let chosen = cookies::workspace(request, &app.config.server.public_url);
+            SignedIn { session, person, chosen }
+        }))
     }
 }
 

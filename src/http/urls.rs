@@ -55,6 +55,20 @@ pub const MCP: &str = "/mcp";
 pub const API: &str = "/api/v1";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
+/// One of them.
+pub const API_MCP_SERVER: &str = "/api/v1/mcp-servers/{id}";
+/// Workspaces.
+pub const API_WORKSPACES: &str = "/api/v1/workspaces";
+/// One of them.
+pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
+/// Who is in it.
+pub const API_MEMBERS: &str = "/api/v1/workspaces/{id}/members";
+/// One of them.
+pub const API_MEMBER: &str = "/api/v1/workspaces/{id}/members/{user}";
+/// Projects and folders.
+pub const API_PLACES: &str = "/api/v1/places";
+/// One of them.
+pub const API_PLACE: &str = "/api/v1/places/{id}";
 
 /// The front page.
 pub const HOME: &str = "/";
@@ -80,8 +94,65 @@ pub fn setup_link(public_url: &PublicUrl, token: &PlainToken) -> String {
 pub const CONSENT: &str = "/consent";
 /// Where a person types the code that a device shows (RFC 8628 §3.3).
 pub const DEVICE: &str = "/device";
+/// MCP Setup → Set up a client.
+pub const MCP_SETUP: &str = "/settings/setup";
+/// MCP Setup → Set up a client → Test connection.
+pub const MCP_SETUP_TEST: &str = "/settings/setup/test";
+/// MCP Setup → API Keys → Create Key.
+pub const NEW_API_KEY: &str = "/settings/keys/new";
+/// MCP Setup → OAuth Clients → Register New OAuth Client.
+pub const NEW_CLIENT: &str = "/settings/clients/new";
+/// Sidebar → Get JWT Token.
+pub const JWT_TOKEN: &str = "/settings/token";
+/// Sidebar → the workspace switcher.
+pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
+/// Every component in every state; in development builds only.
+#[cfg(debug_assertions)]
+pub const COMPONENTS: &str = "/settings/components";
+/// Settings → MCP Setup → OAuth Clients.
+pub const CLIENTS: &str = "/settings/clients";
+/// The same, those that registered themselves.
+pub const SELF_REGISTERED_CLIENTS: &str = "/settings/clients/self-registered";
+/// Clean them up.
+pub const CLEAN_UP_CLIENTS: &str = "/settings/clients/clean-up";
+/// One client.
+pub const CLIENT: &str = "/settings/clients/{id}";
+/// Change what it is.
+pub const EDIT_CLIENT: &str = "/settings/clients/{id}/edit";
+/// Its secrets.
+pub const CLIENT_SECRETS: &str = "/settings/clients/{id}/secrets";
+/// Its picture.
+pub const CLIENT_LOGO: &str = "/settings/clients/{id}/logo";
+/// Cut it off, or let it act again.
+pub const DISABLE_CLIENT: &str = "/settings/clients/{id}/disable";
+/// Remove it.
+pub const REMOVE_CLIENT: &str = "/settings/clients/{id}/remove";
+/// The pictures of clients, each under the SHA-256 of its bytes.
+pub const LOGOS: &str = "/static/logos/{digest}";
+/// OAuth clients.
+pub const API_CLIENTS: &str = "/api/v1/clients";
+/// One of them.
+pub const API_CLIENT: &str = "/api/v1/clients/{id}";
+/// Its secrets.
+pub const API_CLIENT_SECRETS: &str = "/api/v1/clients/{id}/secrets";
+/// One of those that were replaced.
+pub const API_CLIENT_SECRET: &str = "/api/v1/clients/{id}/secrets/{secret_id}";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
+/// End one of them, or all.
+pub const REVOKE_APPS: &str = "/settings/apps/revoke";
+/// Settings → Workspaces.
+pub const WORKSPACES: &str = "/settings/workspaces";
+/// Settings → Workspaces → New workspace.
+pub const NEW_WORKSPACE: &str = "/settings/workspaces/new";
+/// One workspace: its members.
+pub const WORKSPACE: &str = "/settings/workspaces/{workspace}";
+/// Its projects and folders.
+pub const WORKSPACE_PLACES: &str = "/settings/workspaces/{workspace}/places";
+/// Its servers.
+pub const WORKSPACE_SERVERS: &str = "/settings/workspaces/{workspace}/servers";
+/// Its name, its title and its end.
+pub const WORKSPACE_ITSELF: &str = "/settings/workspaces/{workspace}/itself";
 /// Settings → Profile.
 pub const PROFILE: &str = "/settings/profile";
 /// Settings → Security.

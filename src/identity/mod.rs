@@ -2,8 +2,9 @@
 //!
 //! Nouns: [`user`], [`group`], [`service_account`], [`session`],
 //! [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
-//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`],
-//! [`change_profile`](mod@change_profile), [`change_password`](mod@change_password), [`end_sessions`](mod@end_sessions).
+//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`], [`membership`],
+//! [`change_profile`](mod@change_profile), [`change_password`](mod@change_password), [`end_sessions`](mod@end_sessions),
+//! [`second_step`](mod@second_step), [`two_step`], [`keyring`].
 
 mod account_name;
 pub mod add_group;
@@ -15,6 +16,7 @@ pub mod end_sessions;
 pub mod group;
 pub mod keyring;
 pub mod linked_account;
+pub mod membership;
 mod new_password;
 pub mod passkey;
 mod person;

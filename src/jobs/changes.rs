@@ -73,7 +73,14 @@ impl Due {
             }
         }
         // A key may have been withdrawn because somebody else has it: what it signed is good no more.
-        let decisive = [revocation::CHANGED, identity::CHANGED, client::CHANGED, signing_key::CHANGED];
+        let decisive = [
+            revocation::CHANGED,
+            identity::CHANGED,
+            client::CHANGED,
+            signing_key::CHANGED,
+            places::CHANGED,
+            upstreams::CHANGED,
+        ];
         if decisive.iter().all(|topic| !self.topics.contains(topic))
             && let Some(connection) = self.connection.take()
         {
@@ -93,6 +100,8 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         }
         places::CHANGED => {
             app.places.reload(&app.db).await.map_err(|error| error.to_string())?;
+            // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more.
+            app.access.forget_subjects();
             app.servers.reload(&app.db).await.map_err(|error| error.to_string())
         }
         upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(|error| error.to_string()),

@@ -60,6 +60,11 @@ impl Reach {
         Self::Places(places.into_iter().collect())
     }
 
+    /// True when it is not narrowed at all.
+    pub fn is_everywhere(&self) -> bool {
+        *self == Self::Everywhere
+    }
+
     /// True when a thing at `path` lies within.
     pub fn covers(&self, path: &PlacePath) -> bool {
         match self {

@@ -59,6 +59,12 @@ impl Tree {
         })?
     }
 
+    /// Where the place is that somebody names by its id or by its path in words.
+    pub fn at(&self, named: &str) -> Option<PlacePath> {
+        let by_id = named.parse().ok().and_then(|id: PlaceId| self.get(id));
+        self.path(by_id.or_else(|| self.find(named))?.id)
+    }
+
     /// Every place for whose path `holds`.
     pub fn those(&self, holds: impl Fn(&PlacePath) -> bool) -> Vec<PlaceId> {
         self.0.keys().copied().filter(|id| self.path(*id).is_some_and(|path| holds(&path))).collect()
@@ -77,7 +83,7 @@ impl Tree {
 
 fn sorted<'a>(places: impl Iterator<Item = &'a Place>) -> Vec<&'a Place> {
     let mut places: Vec<_> = places.collect();
-    places.sort_by(|a, b| (a.title.to_lowercase(), a.id).cmp(&(b.title.to_lowercase(), b.id)));
+    places.sort_by_key(|place| (place.title.to_lowercase(), place.id));
     places
 }
 

@@ -4,6 +4,7 @@ mod front_door;
 pub mod layers;
 pub mod log;
 pub mod operations;
+mod realm;
 mod refusal;
 pub mod routes;
 
@@ -19,7 +20,9 @@ use actix_web::{App as Actix, HttpServer};
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
-use crate::http::limit::{DocumentLimit, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits};
+use crate::http::limit::{
+    DocumentLimit, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
+};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -50,6 +53,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let refusals = Data::new(RefusalLimit::new(&app.clock));
     let proofs = Data::new(ProofLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
+    let trials = Data::new(TrialLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
@@ -65,6 +69,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(refusals.clone())
             .app_data(proofs.clone())
             .app_data(devices.clone())
+            .app_data(trials.clone())
             .app_data(flows.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())

@@ -6,7 +6,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
-use super::{operations, refusal};
+use super::{operations, realm, refusal};
 use crate::api;
 use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
@@ -16,7 +16,7 @@ use crate::oauth::{
     authorize, client_configuration, device, discovery, end_session, introspect, jwks, par, register, revoke, token,
     userinfo,
 };
-use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
+use crate::types::PublicUrl;
 use crate::web as pages;
 
 /// The whole table, below the public URL's own path.
@@ -29,6 +29,7 @@ pub fn all(public_url: &PublicUrl, server: &ServerConfig) -> impl FnOnce(&mut Se
             .configure(|config| mcp(config, &public_url, &server))
             .configure(|config| api(config, &public_url, &server))
             .configure(pages)
+            .configure(development)
             .configure(operators)
             .default_service(web::to(refusal::not_found));
         config.service(below).default_service(web::to(refusal::not_found));
@@ -59,14 +60,13 @@ fn oauth(config: &mut ServiceConfig) {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
-    // A workspace that does not exist is 404 (`decisions` 50).
-    let there = format!("{{workspace:{DEFAULT_WORKSPACE}}}");
-    let aliases = [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT].map(|path| path.replace("{workspace}", &there));
-    for path in
-        [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2].into_iter().chain(aliases.iter().map(String::as_str))
-    {
+    for path in [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2] {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.wrap(anyone()).route(web::post().to(token::post)));
+    }
+    for path in [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT] {
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch)).wrap(anyone());
+        config.service(watched.wrap(from_fn(realm::exists)).route(web::post().to(token::post)));
     }
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
         let watched = posted(path, register::LARGEST).wrap(from_fn(flow::watch));
@@ -105,12 +105,49 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    use api::v1::clients;
+    let list = posted(urls::API_CLIENTS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let list = list.route(read(clients::list)).route(web::post().to(clients::create));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = posted(urls::API_CLIENT, FORM_LIMIT).wrap(allowed(public_url, server));
+    let one = one.route(read(clients::get)).route(web::patch().to(clients::change));
+    let one = one.route(web::delete().to(clients::remove));
+    config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    let secrets = posted(urls::API_CLIENT_SECRETS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let secrets = secrets.route(web::post().to(clients::rotate));
+    config.service(secrets.default_service(web::to(api::only_post)));
+    let secret = web::resource(urls::API_CLIENT_SECRET).wrap(allowed(public_url, server));
+    let secret = secret.route(web::delete().to(clients::end_secret));
+    config.service(secret.default_service(web::to(api::only_delete)));
+    config.configure(|config| workspaces(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
+/// Workspaces, projects and folders, who is in them, and which servers.
+fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{mcp_servers, members, workspaces};
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let server = at(urls::API_MCP_SERVER).route(web::patch().to(mcp_servers::patch));
+    config.service(server.default_service(web::to(api::only_patch)));
+    let list = at(urls::API_WORKSPACES).route(read(workspaces::list));
+    config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
+    let list = at(urls::API_PLACES).route(read(workspaces::list_places));
+    config.service(list.route(web::post().to(workspaces::create_place)).default_service(web::to(api::get_or_post)));
+    for path in [urls::API_WORKSPACE, urls::API_PLACE] {
+        let one = at(path).route(read(workspaces::get));
+        let one = one.route(web::patch().to(workspaces::patch)).route(web::delete().to(workspaces::delete));
+        config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    }
+    let list = at(urls::API_MEMBERS).route(read(members::list));
+    config.service(list.route(web::post().to(members::add)).default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_MEMBER);
+    let one = one.route(web::patch().to(members::patch)).route(web::delete().to(members::delete));
+    config.service(one.default_service(web::to(api::patch_or_delete)));
+}
+
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::{apps, passkeys, password, profile, security, sessions, two_step};
-    use pages::{admin, confirm, consent, device, home, set_up, sign_in, sign_out};
+    use pages::settings::{apps, passkeys, password, profile, security, sessions, setup, two_step};
+    use pages::{admin, consent, device, home, reauthenticate, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -128,7 +165,9 @@ fn pages(config: &mut ServiceConfig) {
         .service(
             web::resource(urls::LOGIN_PASSKEY).wrap(from_fn(flow::watch)).route(web::post().to(sign_in::passkey::post)),
         )
-        .service(web::resource(urls::CONFIRM).route(read(confirm::get)).route(web::post().to(confirm::post)))
+        .service(
+            web::resource(urls::CONFIRM).route(read(reauthenticate::get)).route(web::post().to(reauthenticate::post)),
+        )
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
         .service(
@@ -138,7 +177,12 @@ fn pages(config: &mut ServiceConfig) {
                 .route(web::post().to(consent::post)),
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
-        .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::APPS).route(read(apps::get)))
+        .service(web::resource(urls::REVOKE_APPS).route(read(apps::ask)).route(web::post().to(apps::post)))
+        .configure(clients)
+        .configure(workspace_pages)
+        .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
+        .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
         .service(web::resource(urls::PROFILE).route(read(profile::get)).route(web::post().to(profile::post)))
         .service(web::resource(urls::SECURITY).route(read(security::get)).route(web::post().to(security::post)))
         .service(web::resource(urls::TWO_STEP).route(read(two_step::get)).route(web::post().to(two_step::post)))
@@ -150,6 +194,51 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
 }
+
+fn clients(config: &mut ServiceConfig) {
+    use pages::settings::clients::{clean_up, detail, edit, list, logo, new, secrets, self_registered, state};
+    config
+        .service(web::resource(urls::CLIENTS).route(read(list::get)))
+        .service(
+            web::resource(urls::SELF_REGISTERED_CLIENTS)
+                .route(read(self_registered::get))
+                .route(web::post().to(self_registered::post)),
+        )
+        .service(web::resource(urls::CLEAN_UP_CLIENTS).route(read(clean_up::get)).route(web::post().to(clean_up::post)))
+        .service(web::resource(urls::NEW_CLIENT).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::CLIENT).route(read(detail::get)))
+        .service(web::resource(urls::EDIT_CLIENT).route(read(edit::get)).route(web::post().to(edit::post)))
+        .service(web::resource(urls::CLIENT_SECRETS).route(read(secrets::get)).route(web::post().to(secrets::post)))
+        .service(web::resource(urls::CLIENT_LOGO).route(read(logo::get)).route(web::post().to(logo::post)))
+        .service(
+            web::resource(urls::DISABLE_CLIENT).route(read(state::ask_disable)).route(web::post().to(state::disable)),
+        )
+        .service(web::resource(urls::REMOVE_CLIENT).route(read(state::ask_remove)).route(web::post().to(state::remove)))
+        .service(web::resource(urls::LOGOS).route(read(logo::picture)));
+}
+
+/// Settings → Workspaces.
+fn workspace_pages(config: &mut ServiceConfig) {
+    use pages::settings::workspaces::{self, itself, members, new, places, servers};
+    config
+        .service(web::resource(urls::SWITCH_WORKSPACE).route(web::post().to(workspaces::switch)))
+        .service(web::resource(urls::WORKSPACES).route(read(workspaces::get)))
+        .service(web::resource(urls::NEW_WORKSPACE).route(read(new::get)).route(web::post().to(new::post)))
+        .service(web::resource(urls::WORKSPACE).route(read(members::get)).route(web::post().to(members::post)))
+        .service(web::resource(urls::WORKSPACE_PLACES).route(read(places::get)).route(web::post().to(places::post)))
+        .service(web::resource(urls::WORKSPACE_SERVERS).route(read(servers::get)).route(web::post().to(servers::post)))
+        .service(web::resource(urls::WORKSPACE_ITSELF).route(read(itself::get)).route(web::post().to(itself::post)));
+}
+
+/// What only those who work on the pages look at.
+#[cfg(debug_assertions)]
+fn development(config: &mut ServiceConfig) {
+    config.service(web::resource(urls::COMPONENTS).route(read(pages::settings::components::get)));
+}
+
+/// A release has nothing of the kind.
+#[cfg(not(debug_assertions))]
+fn development(_: &mut ServiceConfig) {}
 
 fn operators(config: &mut ServiceConfig) {
     config

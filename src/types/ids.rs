@@ -85,4 +85,6 @@ ids! {
     PersonalTokenId;
     /// What lets somebody register clients.
     InitialAccessTokenId;
+    /// A client's secret that was replaced.
+    ClientSecretId;
 }

@@ -4,6 +4,7 @@ mod acr;
 mod algorithm;
 mod client_id;
 mod ids;
+mod logo;
 mod numeric_date;
 mod permissions;
 mod place_name;
@@ -19,9 +20,10 @@ pub use acr::Acr;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    ApiKeyId, FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId, PersonalTokenId, PlaceId,
-    PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+    ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId,
+    PersonalTokenId, PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
+pub use logo::{Logo, LogoError, LogoFormat};
 pub use numeric_date::NumericDate;
 pub use permissions::{Permissions, PermissionsError, Thing, Verb};
 pub use place_name::{PlaceName, PlaceNameError};

@@ -3,9 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use crate::grants::client::{Client, ClientOrigin};
+use crate::grants::client::{ClientOrigin, Listed};
 use crate::grants::known_clients;
 use crate::http::page::Foreign;
+use crate::places::Tree;
 use crate::types::known_scopes as known;
 
 /// A scope as a person reads it.
@@ -61,16 +62,20 @@ pub enum Identity {
     Published(String),
     /// An administrator of this installation registered it.
     Administrator,
+    /// Somebody here registered it for a workspace: who, and which.
+    Colleague(Foreign),
     /// It registered itself and could call itself anything.
     SelfDeclared,
 }
 
 impl Identity {
     /// How we know this client. `trusted` are hosts that the operator trusts besides the well-known ones.
-    pub fn of(client: &Client, trusted: &[String]) -> Self {
+    pub fn of(known: &Listed, trusted: &[String], tree: &Tree) -> Self {
+        let client = &known.client;
         let verified = known_clients::verified_host(client, trusted);
         match (client.origin, verified, known_clients::host(client)) {
             (ClientOrigin::Administrator, _, _) => Self::Administrator,
+            (ClientOrigin::Person, _, _) => Self::Colleague(registrar(known, tree)),
             (_, Some(host), _) => Self::Verified(host),
             (_, None, Some(host)) => Self::Published(host),
             (_, None, None) => Self::SelfDeclared,
@@ -83,6 +88,7 @@ impl Identity {
             Self::Verified(host) => format!("Verified: {host} publishes this app"),
             Self::Published(host) => format!("Unverified: an app of {host}, which is not known here"),
             Self::Administrator => "Registered by your administrator".to_owned(),
+            Self::Colleague(who) => format!("Registered by {who}"),
             Self::SelfDeclared => "Not verified: it gave this name itself".to_owned(),
         }
     }
@@ -92,9 +98,19 @@ impl Identity {
         match self {
             Self::Verified(_) => "verified",
             Self::Administrator => "known",
-            Self::Published(_) | Self::SelfDeclared => "unverified",
+            Self::Published(_) | Self::Colleague(_) | Self::SelfDeclared => "unverified",
         }
     }
+}
+
+/// Who registered a client, and for which workspace: "alice (Acme)".
+pub fn registrar(known: &Listed, tree: &Tree) -> Foreign {
+    let workspace = known.ownership.as_ref().and_then(|own| tree.get(own.workspace_id));
+    let workspace = workspace.map_or_else(|| "the whole installation".to_owned(), |place| place.title.clone());
+    Foreign::new(&match &known.registrar {
+        Some(who) => format!("{who} ({workspace})"),
+        None => format!("somebody of {workspace}"),
+    })
 }
 
 /// What a person answers to a program that asks: which button was pressed.

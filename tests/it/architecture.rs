@@ -55,6 +55,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
 /// Libraries, and the rooms or files that alone may use them.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_cors", &["server"]),
+    ("actix_multipart", &["http"]),
     ("actix_web", &["api", "http", "mcp", "oauth", "server", "web"]),
     ("argon2", &["crypto"]),
     ("askama", &["http/page", "web"]),
@@ -62,6 +63,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("diesel", &["audit", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"]),
     ("diesel_async", &["audit", "db", "grants", "identity", "places", "upstreams"]),
     ("diesel_migrations", &["db"]),
+    ("flate2", &["http"]),
     ("governor", &["http", "net"]),
     ("hkdf", &["crypto"]),
     ("hmac", &["crypto"]),
@@ -88,6 +90,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("audit_events", "audit.rs"),
     ("authorization_codes", "grants/authorization_code.rs"),
     ("clients", "grants/client.rs"),
+    ("client_logos", "grants/client_logo.rs"),
+    ("client_secrets", "grants/client_secret.rs"),
     ("client_ownerships", "grants/client_ownership.rs"),
     ("consents", "grants/consent.rs"),
     ("device_codes", "grants/device_code.rs"),

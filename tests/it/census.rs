@@ -71,6 +71,19 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "client_logos",
+        Kept("goes with its client"),
+        &[(Plain, &["client_id", "format", "image", "digest", "source", "stored_at"])],
+    ),
+    (
+        "client_secrets",
+        Kept("goes with its client; what has ended says since when the next is so"),
+        &[
+            (Secret, &["secret_hash"]),
+            (Plain, &["id", "client_id", "key_version", "made_at", "replaced_at", "expires_at"]),
+        ],
+    ),
+    (
         "client_ownerships",
         Kept("goes with its client"),
         &[(Personal, &["registered_by"]), (Plain, &["client_id", "workspace_id", "reach", "permissions"])],

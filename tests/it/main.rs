@@ -19,6 +19,7 @@ mod mcp;
 mod oauth;
 mod openid;
 mod pages;
+mod places;
 mod routes;
 mod specifications;
 mod support;

@@ -25,8 +25,9 @@ describe('Connected apps', () => {
       const row = visitor.page.getByRole('listitem').filter({ has: visitor.page.getByRole('heading', { name, exact: true }) });
       assert.equal(await row.count(), 1, await visitor.text());
       assert.match(await row.innerText(), /mcp:read/, 'says what it may do');
-      await row.getByRole('button', { name: 'Revoke', exact: true }).click();
-      await visitor.page.waitForLoadState('load');
+      await row.getByRole('link', { name: 'Revoke', exact: true }).click();
+      assert.match(await visitor.text(), new RegExp(`${name} stops working at once`), 'it says what stops');
+      await visitor.press('Revoke');
       assert.equal(await row.count(), 0, 'gone from the list');
 
       const refused = await callMcp(home.server, tokens.access_token);
@@ -53,14 +54,15 @@ describe('Connected apps', () => {
     const tokens = await redeem(home.server, client, await client.callback.answer());
     await owner.open('/settings/apps');
     const row = owner.page.getByRole('listitem').filter({ has: owner.page.getByRole('heading', { name: 'Private Diary', exact: true }) });
-    const form = await row.locator('form').evaluate((element) => Object.fromEntries(new FormData(element)));
+    await row.getByRole('link', { name: 'Revoke', exact: true }).click();
+    const form = await owner.page.locator('main form').evaluate((element) => Object.fromEntries(new FormData(element)));
 
     const other = await home.visitor(t);
     await other.open('/settings/apps');
     await other.signIn(carol);
     assert.ok(!(await other.text()).includes('Private Diary'));
     const theirs = await other.page.locator('input[name=csrf]').first().inputValue();
-    const answer = await other.context.request.post('/settings/apps', {
+    const answer = await other.context.request.post('/settings/apps/revoke', {
       form: { ...form, csrf: theirs },
       headers: { origin: home.server.url },
       maxRedirects: 0,

@@ -70,9 +70,75 @@ impl Site {
         self.to(urls::DEVICE)
     }
 
+    /// MCP Setup → Set up a client.
+    pub fn mcp_setup(&self) -> String {
+        self.to(urls::MCP_SETUP)
+    }
+
+    /// Sidebar → Get JWT Token.
+    pub fn jwt_token(&self) -> String {
+        self.to(urls::JWT_TOKEN)
+    }
+
+    /// Sidebar → the workspace switcher.
+    pub fn switch_workspace(&self) -> String {
+        self.to(urls::SWITCH_WORKSPACE)
+    }
+
+    /// End a connected app, or all.
+    pub fn revoke_apps(&self) -> String {
+        self.to(urls::REVOKE_APPS)
+    }
+
+    /// Settings → MCP Setup → OAuth Clients.
+    pub fn clients(&self) -> String {
+        self.to(urls::CLIENTS)
+    }
+
+    /// The same, those that registered themselves.
+    pub fn self_registered_clients(&self) -> String {
+        self.to(urls::SELF_REGISTERED_CLIENTS)
+    }
+
+    /// Clean them up.
+    pub fn clean_up_clients(&self) -> String {
+        self.to(urls::CLEAN_UP_CLIENTS)
+    }
+
+    /// Register New OAuth Client.
+    pub fn new_client(&self) -> String {
+        self.to(urls::NEW_CLIENT)
+    }
+
+    /// A page about one client: one of the `urls` with its id.
+    pub fn of_client(&self, page: &str, id: &str) -> String {
+        self.to(&page.replace("{id}", id))
+    }
+
+    /// The picture with this digest.
+    pub fn logo(&self, digest: &[u8]) -> String {
+        let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.to(&urls::LOGOS.replace("{digest}", &name))
+    }
+
     /// Settings → Connected apps.
     pub fn apps(&self) -> String {
         self.to(urls::APPS)
+    }
+
+    /// Settings → Workspaces.
+    pub fn workspaces(&self) -> String {
+        self.to(urls::WORKSPACES)
+    }
+
+    /// Settings → Workspaces → New workspace.
+    pub fn new_workspace(&self) -> String {
+        self.to(urls::NEW_WORKSPACE)
+    }
+
+    /// One of the pages of the workspace of that name.
+    pub fn of_workspace(&self, page: &str, name: &str) -> String {
+        self.to(&page.replace("{workspace}", name))
     }
 
     /// Settings → Profile.

@@ -21,6 +21,7 @@ use crate::db;
 use crate::grants::client::Client;
 use crate::grants::client_assertion;
 use crate::grants::client_metadata::AuthMethod;
+use crate::grants::client_secret;
 use crate::http::client_address::ClientAddress;
 use crate::http::flow;
 use crate::http::limit::RefusalLimit;
@@ -129,17 +130,23 @@ async fn flaw(app: &App, client: &Client, proof: &Proof<'_>, path: &str) -> Resu
     match proof {
         Proof::Nothing => Ok(None),
         Proof::InHeader(secret) | Proof::InForm(secret) => {
-            Ok((!is_its_secret(app, client, secret)).then_some("The client secret is wrong"))
+            Ok((!is_its_secret(app, client, secret).await?).then_some("The client secret is wrong"))
         }
         Proof::Assertion(assertion) => assertion::flaw(app, client, assertion, path).await,
     }
 }
 
-/// Compared by its keyed hash, in constant time.
-fn is_its_secret(app: &App, client: &Client, secret: &str) -> bool {
+/// Compared by its keyed hash, in constant time: with the newest, and with those that it replaced a short while ago, which
+/// are asked of the database alone.
+async fn is_its_secret(app: &App, client: &Client, secret: &str) -> Result<bool, db::Error> {
     let (Some(stored), Some(presented)) = (&client.secret_hash, PlainToken::parse(TokenKind::ClientSecret, secret))
     else {
-        return false;
+        return Ok(false);
     };
-    app.keys.hashes(&presented).iter().any(|hash| hash.matches(stored))
+    let hashes = app.keys.hashes(&presented);
+    if hashes.iter().any(|hash| hash.matches(stored)) {
+        return Ok(true);
+    }
+    let mut conn = app.db.read().await?;
+    Ok(client_secret::is_of(&mut conn, &client.id, &hashes, app.clock.now()).await?)
 }

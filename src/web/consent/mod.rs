@@ -7,13 +7,14 @@ use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-pub(super) use self::view::lasts;
 pub use self::view::{ConsentPage, Destination, ScopeBox};
+pub(super) use self::view::{lasts, within};
 use crate::access::action::Class;
 use crate::app::App;
 use crate::db::{self, Connection};
 use crate::grants::authorize::{self, Answer, Answered};
-use crate::grants::client::{self, Client};
+use crate::grants::client::{Client, Listed};
+use crate::grants::client_logo;
 use crate::grants::client_name::imitates;
 use crate::grants::consent::{self, Consent};
 use crate::grants::known_clients;
@@ -116,23 +117,27 @@ async fn show(
     let mut conn = app.db.read().await?;
     let waiting = pending_request::waiting(&mut conn, id, signed_in.session.id, app.clock.now()).await?;
     let Some(pending) = waiting else { return Ok(None) };
-    let Some(client) = client::find(&mut conn, &pending.request.client_id).await? else { return Ok(None) };
+    let Some(known) = Listed::find(&mut conn, &pending.request.client_id).await? else { return Ok(None) };
+    let client = &known.client;
+    let logo = client_logo::digest(&mut conn, &client.id).await?;
     let before = consent::find(&mut conn, signed_in.person.id, &client.id, &pending.request.resource).await?;
-    let page = asking(app, signed_in, &pending, &client, before.as_ref());
-    Ok(Some(ConsentPage { tools: tools.opened_by(&pending.request.scope), ..page }))
+    let page = asking(app, signed_in, &pending, &known, before.as_ref());
+    let logo = logo.map(|digest| page.site.logo(&digest));
+    Ok(Some(ConsentPage { tools: tools.opened_by(&pending.request.scope), logo, ..page }))
 }
 
 fn asking(
     app: &App,
     signed_in: &SignedIn,
     pending: &PendingRequest,
-    client: &Client,
+    known: &Listed,
     before: Option<&Consent>,
 ) -> ConsentPage {
+    let (client, tree) = (&known.client, app.places.tree());
     let public_url = &app.config.server.public_url;
     let site = Site::of(public_url);
     let asked = signed_in.person.rights().within(&pending.request.scope);
-    let identity = Identity::of(client, &app.config.registration.trusted_hosts);
+    let identity = Identity::of(known, &app.config.registration.trusted_hosts, &tree);
     let proven_host = known_clients::host(client);
     ConsentPage {
         csrf: signed_in.csrf_token(&app.keys),
@@ -140,6 +145,8 @@ fn asking(
         client: Foreign::new(&client.name),
         imitates: imitates(&client.name, proven_host.as_deref()).map(str::to_owned),
         identity,
+        logo: None,
+        within: known.ownership.as_ref().and_then(|own| view::within(&own.narrowed_to(), &tree)),
         server: Foreign::new("Portcullis"),
         server_host: site.host.clone(),
         username: Foreign::new(&signed_in.person.username),

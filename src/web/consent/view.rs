@@ -4,7 +4,8 @@ use askama::Template;
 
 use crate::config::Lifetimes;
 use crate::http::page::{Csp, Foreign, Site, View};
-use crate::types::{RedirectTarget, RedirectUri, known_scopes as known};
+use crate::places::{Reach, Tree};
+use crate::types::{PlaceId, RedirectTarget, RedirectUri, known_scopes as known};
 use crate::web::words::{self, Identity};
 
 /// What a person reads before they decide. Only the request's id, the boxes and the decision come back from it.
@@ -21,6 +22,10 @@ pub struct ConsentPage {
     pub client: Foreign,
     /// How we know who that is.
     pub identity: Identity,
+    /// Its picture, served by us.
+    pub logo: Option<String>,
+    /// The places that its tokens are narrowed to, if they are.
+    pub within: Option<Foreign>,
     /// The well-known client whose name this one resembles without being it.
     pub imitates: Option<String>,
     /// What for: the MCP server's name.
@@ -94,7 +99,7 @@ pub enum Destination {
 
 impl Destination {
     /// Where this redirect URI leads.
-    pub(super) fn of(redirect_uri: &str) -> Self {
+    pub(in crate::web) fn of(redirect_uri: &str) -> Self {
         let (_, rest) = redirect_uri.split_once("://").unwrap_or_default();
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         match redirect_uri.parse::<RedirectUri>().map(|uri| uri.target()) {
@@ -145,6 +150,24 @@ impl Destination {
     }
 }
 
+/// The places of a reach in words, where it is narrowed to any.
+pub(in crate::web) fn within(reach: &Reach, tree: &Tree) -> Option<Foreign> {
+    let Reach::Places(places) = reach else { return None };
+    let mut titles: Vec<String> = places.iter().filter_map(|place| titles(*place, tree)).collect();
+    titles.sort_unstable();
+    Some(match titles.is_empty() {
+        true => Foreign::new("places that are gone"),
+        false => Foreign::passage(&titles.join(", ")),
+    })
+}
+
+/// The titles on the way to a place: "Acme / Apps".
+fn titles(place: PlaceId, tree: &Tree) -> Option<String> {
+    let path = tree.path(place)?;
+    let titles: Vec<&str> = path.places().filter_map(|id| Some(tree.get(id)?.title.as_str())).collect();
+    Some(titles.join(" / "))
+}
+
 /// How long an answer holds, for a client that uses refresh tokens or not.
 pub(in crate::web) fn lasts(lifetimes: &Lifetimes, refreshes: bool) -> String {
     match refreshes {
@@ -172,6 +195,8 @@ impl ConsentPage {
             request: "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c55".to_owned(),
             client: Foreign::new("Claude"),
             identity: Identity::Verified("claude.ai".to_owned()),
+            logo: None,
+            within: None,
             imitates: None,
             server: Foreign::new("Time server"),
             server_host: "gate.example.com".to_owned(),
@@ -192,6 +217,8 @@ impl ConsentPage {
         let app = Self {
             client: Foreign::new("Cursor"),
             identity: Identity::Administrator,
+            logo: Some(Site::sample().logo(&[7; 32])),
+            within: Some(Foreign::new("Acme / Apps")),
             destination: Destination::App(Foreign::new("cursor")),
             lasts: lasts(&Lifetimes::default(), false),
             ..verified.clone()
@@ -211,7 +238,13 @@ impl ConsentPage {
             destination: Destination::App(Foreign::hostile_sample()),
             ..verified.clone()
         };
-        vec![verified, loopback, app, hostile]
+        let colleague = Self { identity: Identity::Colleague(Foreign::new("alice (Acme)")), ..app.clone() };
+        let hostile_colleague = Self {
+            identity: Identity::Colleague(Foreign::hostile_sample()),
+            within: Some(Foreign::hostile_sample()),
+            ..hostile.clone()
+        };
+        vec![verified, loopback, app, hostile, colleague, hostile_colleague]
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::crypto::UserCode;
 use crate::db::{self, Connection};
 use crate::grants::authorize::Answer;
-use crate::grants::client::Client;
+use crate::grants::client::{Client, Listed};
 use crate::grants::client_name::imitates;
 use crate::grants::device::{self, Answered};
 use crate::grants::device_code::DeviceCode;
@@ -95,7 +95,11 @@ async fn confirm(
         Some((waiting, client)) => {
             guess.give_back();
             let place = Place::of(waiting.address.as_deref(), here);
-            Ok(Page(asking(app, signed_in, code, &waiting, &client, place)).into_response())
+            let mut conn = app.db.read().await?;
+            let Some(known) = Listed::find(&mut conn, &client.id).await? else {
+                return Ok(ask_for_code(app, signed_in, code.reveal(), Some(CodeProblem::Unknown)));
+            };
+            Ok(Page(asking(app, signed_in, code, &waiting, &known, place)).into_response())
         }
         None => {
             guess.failed();
@@ -144,16 +148,17 @@ fn asking(
     signed_in: &SignedIn,
     code: &UserCode,
     waiting: &DeviceCode,
-    client: &Client,
+    known: &Listed,
     place: Place,
 ) -> ConfirmPage {
+    let client = &known.client;
     let site = Site::of(&app.config.server.public_url);
     let asked = signed_in.person.rights().within(&waiting.scope);
     ConfirmPage {
         csrf: signed_in.csrf_token(&app.keys),
         user_code: code.reveal(),
         client: Foreign::new(&client.name),
-        identity: Identity::of(client, &app.config.registration.trusted_hosts),
+        identity: Identity::of(known, &app.config.registration.trusted_hosts, &app.places.tree()),
         imitates: imitates(&client.name, known_clients::host(client).as_deref()).map(str::to_owned),
         server: Foreign::new("Portcullis"),
         server_host: site.host.clone(),

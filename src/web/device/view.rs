@@ -195,7 +195,8 @@ impl View for CodePage {
 impl ConfirmPage {
     /// True when somebody vouches for the name: only then does *Allow* look like the way on.
     pub fn is_known(&self) -> bool {
-        self.imitates.is_none() && self.identity != Identity::SelfDeclared
+        let is_unknown = matches!(self.identity, Identity::SelfDeclared | Identity::Colleague(_));
+        self.imitates.is_none() && !is_unknown
     }
 
     /// The page in each of its states.

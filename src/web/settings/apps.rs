@@ -5,31 +5,44 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::db::{self, Connection};
-use crate::grants::client::{self, Client};
+use crate::grants::client::Listed;
 use crate::grants::grant::{self, Grant};
 use crate::grants::revoke;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::places::Tree;
 use crate::types::{Scope, known_scopes as known};
+use crate::web::components::{Choice, Crumb, Pager, Toolbar, link};
+use crate::web::confirm::ConfirmPage;
+use crate::web::consent::within;
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::{self, Identity, Moment, ScopeWords};
 
-/// What leads here.
-#[derive(Debug, Deserialize)]
+/// As many apps are on one page.
+const ON_A_PAGE: usize = 20;
+
+/// What of the list is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct AppsQuery {
-    /// The client that was just disconnected.
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    page: String,
+    /// The client that was just disconnected, or `all`.
     ended: Option<String>,
 }
 
-/// What *Revoke* sends.
-#[derive(Debug, Deserialize)]
+/// Which app is meant: none for all of them.
+#[derive(Debug, Default, Deserialize)]
 pub struct RevokeForm {
+    #[serde(default)]
     app: String,
 }
 
@@ -42,11 +55,25 @@ pub async fn get(
     signed_in: SignedIn,
     query: Query<AppsQuery>,
 ) -> Result<Page<AppsPage>, PageError> {
-    let page = list(&app, &signed_in, query.ended.as_deref()).await;
+    let page = list(&app, &signed_in, &query).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
-/// `POST /settings/apps`: ends everything granted to one client, at once.
+/// `GET /settings/apps/revoke`: what would stop.
+pub async fn ask(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    query: Query<RevokeForm>,
+) -> Result<HttpResponse, PageError> {
+    let asked = question(&app, &signed_in, &query.app).await.map_err(|error| Refusal::from(error).to(&request))?;
+    Ok(match asked {
+        Some(page) => Page(page).into_response(),
+        None => see_other(&app.at(urls::APPS)).finish(),
+    })
+}
+
+/// `POST /settings/apps/revoke`: ends everything granted to one client, or to all, at once.
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
@@ -54,53 +81,187 @@ pub async fn post(
     PageForm(form): PageForm<RevokeForm>,
 ) -> Result<HttpResponse, PageError> {
     let origin = origin_of(&request);
-    let terms = app.terms(&origin);
-    let user = signed_in.person.id;
-    let verb = async |conn: &mut Connection| revoke::disconnect(conn, &terms, user, &form.app).await;
+    let (terms, user) = (app.terms(&origin), signed_in.person.id);
+    let verb = async |conn: &mut Connection| match form.app.as_str() {
+        "" => revoke::disconnect_all(conn, &terms, user).await,
+        client => revoke::disconnect(conn, &terms, user, client).await,
+    };
     app.cut(verb).await.map_err(|error| Refusal::from(error).to(&request))?;
-    let ended: String = form_urlencoded::Serializer::new(String::new()).append_pair("ended", &form.app).finish();
-    let location = format!("{}?{ended}", app.at(urls::APPS));
-    Ok(see_other(&location).finish())
+    let ended = if form.app.is_empty() { ALL } else { &form.app };
+    Ok(see_other(&link(&app.at(urls::APPS), &[("ended", ended)])).finish())
 }
 
-async fn list(app: &App, signed_in: &SignedIn, ended: Option<&str>) -> Result<AppsPage, db::Error> {
-    let now = app.clock.now();
-    let mut conn = app.db.read().await?;
-    let grants = grant::of_user(&mut conn, signed_in.person.id, now).await?;
-    let ids: Vec<&str> = grants.iter().map(|grant| grant.client_id.as_str()).chain(ended).collect();
-    let clients = client::find_all(&mut conn, &ids).await?;
-    let site = Site::of(&app.config.server.public_url);
-    let connected = |client: &&Client| grants.iter().any(|grant| grant.client_id == client.id);
-    let notice = clients.iter().find(|client| ended == Some(client.id.as_str()) && !connected(client));
-    let notice = notice.map(|client| AppsPage::revoked(&Foreign::new(&client.name), &Foreign::new("Portcullis")));
-    let mut apps: Vec<AppRow> = Vec::new();
-    for grant in &grants {
-        if apps.iter().all(|row| row.id != grant.client_id)
-            && let Some(client) = clients.iter().find(|client| client.id == grant.client_id)
-        {
-            let same: Vec<&Grant> = grants.iter().filter(|other| other.client_id == client.id).collect();
-            apps.push(row(app, &site, client, &same, now));
+/// What `ended` says when all were; no client has such an id.
+const ALL: &str = "all";
+
+/// An app and what the person granted it.
+struct Connected {
+    known: Listed,
+    grants: Vec<Grant>,
+}
+
+impl Connected {
+    fn since(&self) -> Option<DateTime<Utc>> {
+        self.grants.iter().map(|grant| grant.created_at).min()
+    }
+
+    /// A grant that never bought a token was last used when it was made, which is to say never.
+    fn last_used(&self) -> Option<DateTime<Utc>> {
+        let used = self.grants.iter().filter(|grant| grant.last_used_at > grant.created_at);
+        used.map(|grant| grant.last_used_at).max()
+    }
+}
+
+/// Each client once, whatever number of times it was allowed; the last used first.
+async fn connected(conn: &mut Connection, app: &App, signed_in: &SignedIn) -> Result<Vec<Connected>, db::Error> {
+    let mut grants = grant::of_user(conn, signed_in.person.id, app.clock.now()).await?;
+    let ids: Vec<&str> = grants.iter().map(|grant| grant.client_id.as_str()).collect();
+    let mut clients = Listed::find_all(conn, &ids).await?;
+    let mut all: Vec<Connected> = Vec::new();
+    while let Some(first) = grants.first().map(|grant| grant.client_id.clone()) {
+        let (same, others) = grants.into_iter().partition(|grant| grant.client_id == first);
+        grants = others;
+        if let Some(place) = clients.iter().position(|known| known.client.id == first) {
+            all.push(Connected { known: clients.swap_remove(place), grants: same });
         }
     }
-    let shell = Shell::of(app, signed_in, Menu::Apps);
-    Ok(AppsPage { site, shell, apps, notice })
+    Ok(all)
 }
 
-/// One row for each client, whatever number of times it was allowed.
-fn row(app: &App, site: &Site, client: &Client, grants: &[&Grant], now: DateTime<Utc>) -> AppRow {
+async fn list(app: &App, signed_in: &SignedIn, query: &AppsQuery) -> Result<AppsPage, db::Error> {
+    let (now, site) = (app.clock.now(), Site::of(&app.config.server.public_url));
+    let mut conn = app.db.read().await?;
+    let all = connected(&mut conn, app, signed_in).await?;
+    let notice = match query.ended.as_deref() {
+        Some(ALL) if all.is_empty() => Some("No app can act as you any more.".to_owned()),
+        Some(ended) if all.iter().all(|app| app.known.client.id != ended) => {
+            let gone = Listed::find(&mut conn, ended).await?;
+            gone.map(|known| AppsPage::revoked(&Foreign::new(&known.client.name), &Foreign::new("Portcullis")))
+        }
+        _ => None,
+    };
+    let (total, found) = (all.len(), query.chosen(all));
+    let (matching, first) = (found.len(), (query.number() - 1) * ON_A_PAGE);
+    let tree = app.places.tree();
+    let shown = found.iter().skip(first).take(ON_A_PAGE);
+    let apps: Vec<AppRow> = shown.map(|connected| row(app, &site, connected, &tree, now)).collect();
+    Ok(AppsPage {
+        toolbar: query.toolbar(&site),
+        pager: query.pager(&site, apps.len(), matching),
+        is_empty: total == 0,
+        shell: Shell::of(app, signed_in, Menu::Apps),
+        apps,
+        notice,
+        site,
+    })
+}
+
+/// What would stop, if the person is connected to anything of the kind.
+async fn question(app: &App, signed_in: &SignedIn, id: &str) -> Result<Option<ConfirmPage>, db::Error> {
+    let (now, site) = (app.clock.now(), Site::of(&app.config.server.public_url));
+    let mut conn = app.db.read().await?;
+    let all = connected(&mut conn, app, signed_in).await?;
+    let (meant, others): (Vec<&Connected>, Vec<&Connected>) =
+        all.iter().partition(|app| id.is_empty() || app.known.client.id == id);
+    let sentence = |app: &&Connected| {
+        let name = Foreign::new(&app.known.client.name);
+        let used = app.last_used().map_or_else(|| "not used yet".to_owned(), |at| words::relative(at, now));
+        format!("{name} stops working at once, and has to ask you again. Last used: {used}.")
+    };
+    let Some(first) = meant.first() else { return Ok(None) };
+    let (question, button) = match id.is_empty() {
+        true => ("Revoke all connected apps?".to_owned(), "Revoke all"),
+        false => (format!("Revoke “{}”?", Foreign::new(&first.known.client.name)), "Revoke"),
+    };
+    let stays = match others.len() {
+        0 => "You stay signed in here.".to_owned(),
+        1 => "Your other app stays connected.".to_owned(),
+        many => format!("Your other {many} apps stay connected."),
+    };
+    Ok(Some(ConfirmPage {
+        shell: Shell::of(app, signed_in, Menu::Apps),
+        above: vec![Crumb { href: site.apps(), label: "Connected apps".to_owned() }],
+        question,
+        stops: meant.iter().map(sentence).collect(),
+        stays: vec![stays],
+        action: site.revoke_apps(),
+        fields: vec![("app", id.to_owned())],
+        button,
+        site,
+    }))
+}
+
+fn row(app: &App, site: &Site, connected: &Connected, tree: &Tree, now: DateTime<Utc>) -> AppRow {
+    let Connected { known, grants } = connected;
     let scope = grants.iter().fold(Scope::none(), |all, grant| all.union(&grant.scope));
-    let since = grants.iter().map(|grant| grant.created_at).min().unwrap_or(now);
-    // A grant that never bought a token was last used when it was made, which is to say never.
-    let used = grants.iter().filter(|grant| grant.last_used_at > grant.created_at);
+    let api = app.at(urls::API);
+    let to_api = grants.iter().any(|grant| grant.resource == api);
+    let to_servers = grants.iter().any(|grant| grant.resource != api);
+    let server = match (to_servers, to_api) {
+        (true, true) => "Portcullis and its management API",
+        (false, true) => "the management API of Portcullis",
+        _ => "Portcullis",
+    };
     AppRow {
-        id: client.id.clone(),
-        client: Foreign::new(&client.name),
-        identity: Identity::of(client, &app.config.registration.trusted_hosts),
-        server: Foreign::new("Portcullis"),
+        id: known.client.id.clone(),
+        client: Foreign::new(&known.client.name),
+        identity: Identity::of(known, &app.config.registration.trusted_hosts, tree),
+        server: Foreign::new(server),
         server_host: site.host.clone(),
+        within: known.ownership.as_ref().and_then(|own| within(&own.narrowed_to(), tree)),
         scopes: known::ALL.into_iter().filter(|token| scope.has(token)).map(words::scope).collect(),
-        since: Moment::new(since, now),
-        last_used: used.map(|grant| grant.last_used_at).max().map(|last| Moment::new(last, now)),
+        since: Moment::new(connected.since().unwrap_or(now), now),
+        last_used: connected.last_used().map(|last| Moment::new(last, now)),
+        revoke: link(&site.revoke_apps(), &[("app", &known.client.id)]),
+    }
+}
+
+impl AppsQuery {
+    /// Those that are looked for, in the order that is asked for.
+    fn chosen(&self, all: Vec<Connected>) -> Vec<Connected> {
+        let wanted = self.q.trim().to_lowercase();
+        let is_meant = |app: &Connected| app.known.client.name.to_lowercase().contains(&wanted);
+        let mut found: Vec<Connected> = all.into_iter().filter(is_meant).collect();
+        match self.sort.as_str() {
+            "name" => found.sort_by_key(|app| app.known.client.name.to_lowercase()),
+            "newest" => found.sort_by_key(|app| std::cmp::Reverse(app.since())),
+            // As they came.
+            _ => {}
+        }
+        found
+    }
+
+    fn toolbar(&self, site: &Site) -> Toolbar {
+        let choice = |value: &str, words| Choice::new(value, words).chosen(self.sort == value);
+        Toolbar {
+            action: site.apps(),
+            label: "Search connected apps".to_owned(),
+            query: self.q.clone(),
+            sorts: vec![choice("used", "Last used first"), choice("newest", "Newest first"), choice("name", "By name")],
+            filters: Vec::new(),
+        }
+    }
+
+    fn pager(&self, site: &Site, on_this_page: usize, all: usize) -> Pager {
+        let (number, first) = (self.number(), (self.number() - 1) * ON_A_PAGE);
+        let plural = if all == 1 { "" } else { "s" };
+        let shown = match on_this_page {
+            0 => format!("{all} app{plural}"),
+            _ => format!("{} to {} of {all} app{plural}", first + 1, first + on_this_page),
+        };
+        let at = |number: usize| {
+            link(&site.apps(), &[("q", self.q.trim()), ("sort", &self.sort), ("page", &number.to_string())])
+        };
+        Pager {
+            shown,
+            previous: (number > 1).then(|| at(number - 1)),
+            next: (on_this_page > 0 && first + on_this_page < all).then(|| at(number + 1)),
+        }
+    }
+
+    /// Which page; one that makes no sense is the first.
+    fn number(&self) -> usize {
+        self.page.parse().ok().filter(|number| (1..=1_000_000).contains(number)).unwrap_or(1)
     }
 }
 
@@ -112,8 +273,14 @@ pub struct AppsPage {
     pub site: Site,
     /// The frame around it.
     pub shell: Shell,
-    /// What is connected, the last used first.
+    /// Above the list.
+    pub toolbar: Toolbar,
+    /// What is connected, the last used first unless another order is asked for.
     pub apps: Vec<AppRow>,
+    /// Below the list.
+    pub pager: Pager,
+    /// True when nothing is connected at all.
+    pub is_empty: bool,
     /// What has just been done.
     pub notice: Option<String>,
 }
@@ -121,22 +288,26 @@ pub struct AppsPage {
 /// One connected app.
 #[derive(Clone, Debug)]
 pub struct AppRow {
-    /// What *Revoke* sends.
+    /// Names it.
     pub id: String,
     /// The app's name.
     pub client: Foreign,
     /// How we know who that is.
     pub identity: Identity,
-    /// The MCP server it uses.
+    /// What it uses.
     pub server: Foreign,
-    /// That server's host.
+    /// At which host.
     pub server_host: String,
+    /// The places that it is narrowed to, if it is.
+    pub within: Option<Foreign>,
     /// What it may do.
     pub scopes: Vec<ScopeWords>,
     /// When it was allowed.
     pub since: Moment,
     /// When it last did something, if it ever did.
     pub last_used: Option<Moment>,
+    /// Where *Revoke* leads.
+    pub revoke: String,
 }
 
 impl AppsPage {
@@ -149,15 +320,18 @@ impl AppsPage {
     pub fn samples() -> Vec<Self> {
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap_or_default();
         let ago = |hours| Moment::new(now - TimeDelta::hours(hours), now);
+        let site = Site::sample();
         let claude = AppRow {
             id: "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c55".to_owned(),
             client: Foreign::new("Claude"),
             identity: Identity::Verified("claude.ai".to_owned()),
             server: Foreign::new("Portcullis"),
             server_host: "gate.example.com".to_owned(),
+            within: None,
             scopes: [known::MCP_READ, known::MCP_WRITE].map(words::scope).to_vec(),
             since: ago(24 * 40),
             last_used: Some(ago(2)),
+            revoke: link(&site.revoke_apps(), &[("app", "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c55")]),
         };
         let cursor = AppRow {
             id: "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c56".to_owned(),
@@ -172,18 +346,29 @@ impl AppsPage {
         let hostile = AppRow {
             id: "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c57".to_owned(),
             client: Foreign::hostile_sample(),
-            identity: Identity::Administrator,
+            identity: Identity::Colleague(Foreign::hostile_sample()),
             server: Foreign::hostile_sample(),
+            within: Some(Foreign::hostile_sample()),
             scopes: vec![words::scope("\"><script>alert(1)</script>")],
             ..claude.clone()
         };
-        let page = |apps, notice| Self { site: Site::sample(), shell: Shell::sample(Menu::Apps), apps, notice };
+        let query = AppsQuery { q: "\"><script>".to_owned(), page: "2".to_owned(), ..AppsQuery::default() };
+        let page = |apps: Vec<AppRow>, query: &AppsQuery, notice| Self {
+            toolbar: query.toolbar(&site),
+            pager: query.pager(&site, apps.len(), 50),
+            is_empty: apps.is_empty(),
+            shell: Shell::sample(Menu::Apps),
+            apps,
+            notice,
+            site: site.clone(),
+        };
         let revoked = Self::revoked(&cursor.client, &cursor.server);
         vec![
-            page(vec![claude.clone(), cursor], None),
-            page(vec![claude], Some(revoked)),
-            page(Vec::new(), None),
-            page(vec![hostile], Some(Self::revoked(&Foreign::hostile_sample(), &Foreign::hostile_sample()))),
+            page(vec![claude.clone(), cursor], &AppsQuery::default(), None),
+            page(vec![claude], &AppsQuery::default(), Some(revoked)),
+            page(Vec::new(), &AppsQuery::default(), None),
+            Self { is_empty: false, ..page(Vec::new(), &query, None) },
+            page(vec![hostile], &query, Some(Self::revoked(&Foreign::hostile_sample(), &Foreign::hostile_sample()))),
         ]
     }
 }

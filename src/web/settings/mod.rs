@@ -1,6 +1,9 @@
 //! Settings: what a person sees and changes of their own.
 
 pub mod apps;
+pub mod clients;
+#[cfg(debug_assertions)]
+pub mod components;
 mod device;
 pub mod passkeys;
 pub mod password;
@@ -8,4 +11,6 @@ pub mod profile;
 pub mod recovery_codes;
 pub mod security;
 pub mod sessions;
+pub mod setup;
 pub mod two_step;
+pub mod workspaces;

@@ -1,3 +1,5 @@
 //! The management API over HTTP: who comes in, and what a program reads there.
 
+mod clients;
 mod mcp_servers;
+mod workspaces;

@@ -111,3 +111,29 @@ fn whatever_the_token_endpoint_does_can_be_given_to_a_client_by_hand() {
     let invented: Vec<_> = GRANTS.iter().filter(|name| !given.contains(name)).collect();
     assert!(invented.is_empty(), "{invented:?}");
 }
+
+#[test]
+fn a_client_is_scoped_rotated_and_removed() {
+    let (dir, database) = (tempfile::tempdir().unwrap(), create_database());
+    let add = ["client-add", "--name", "Wiki", "--redirect-uri", "https://wiki.example/cb", "--json"];
+    let scoped = ["--scope-place", "mcp-gateway", "--permissions", "tools:read,tools:write"];
+    let added = facts(&run(dir.path(), &database, &[&add[..], &scoped].concat()));
+    assert_eq!(added["scope"], "email groups mcp:read mcp:write offline_access openid profile");
+    let id = added["client_id"].as_str().unwrap();
+    let (first, rotate) = (added["client_secret"].clone(), ["client-rotate-secret", id, "--overlap", "12h", "--json"]);
+    let rotated = facts(&run(dir.path(), &database, &rotate));
+    assert!(rotated["client_secret"] != first && rotated["replaced_secret_expires_at"].is_string());
+    for (overlap, words) in [("8d", "at most 7 days"), ("x", "at most 7 days"), ("-1h", "at most 7 days")] {
+        let output = run(dir.path(), &database, &["client-rotate-secret", id, &format!("--overlap={overlap}")]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+    }
+    assert_eq!(facts(&run(dir.path(), &database, &["client-remove", id, "--json"]))["state"], "removed");
+    assert_refused(&run(dir.path(), &database, &["client-remove", id]), 1, "there is no client");
+    assert_refused(&run(dir.path(), &database, &["client-rotate-secret", id]), 1, "there is no client");
+    let lost = ["--scope-place", "mcp-gateway/nowhere"];
+    assert_refused(&run(dir.path(), &database, &[&add[..], &lost].concat()), 2, "there is no place");
+    let listed =
+        facts(&run(dir.path(), &database, &["client-list", "--self-registered", "--unused-for", "30", "--json"]));
+    assert_eq!(listed, json!({ "items": [] }));
+}

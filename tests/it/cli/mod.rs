@@ -12,6 +12,7 @@ mod registration_token;
 mod serve;
 mod settings;
 mod user;
+mod workspace;
 
 use std::path::Path;
 use std::process::{Command, Output};

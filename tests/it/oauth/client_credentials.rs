@@ -80,6 +80,11 @@ async fn the_curl_line_below_a_realm_works() {
         let answer = curl(&app, unknown, None, &body).await.assert(404);
         assert_eq!(answer.json()["error"], "not_found", "decisions 50");
     }
+    app.place("other").await;
+    for other in ["/realms/other/protocol/openid-connect/token", "/other/oauth2/v2.0/token"] {
+        let more = jwt(&curl(&app, other, None, &body).await.tokens().access).1;
+        assert_eq!((&more["aud"], &more["scope"]), (&claims["aud"], &claims["scope"]), "the URL widens nothing");
+    }
 }
 
 /// U-78: `.default` means all that the client may have.

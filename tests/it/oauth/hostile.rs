@@ -104,11 +104,16 @@ async fn nasty_fields_of_pages_and_tools_are_answered() {
     for nasty in NASTY {
         let answer = app.call_tool(&tokens.access, "leave_note", json!({ "note": nasty })).await;
         assert!(answer.status < 500, "{nasty:?} {}", answer.body);
-        let form = ada.get(urls::APPS).await.form("Revoke").set("app", nasty);
+        let form = ada.get(urls::REVOKE_APPS).await.form("Revoke all").set("app", nasty);
         assert!(ada.submit(&form).await.status < 500, "{nasty:?}");
         let encoded: String = url::form_urlencoded::byte_serialize(nasty.as_bytes()).collect();
         for path in [
             format!("{}?ended={encoded}", urls::APPS),
+            format!("{}?q={encoded}&sort={encoded}&page={encoded}", urls::APPS),
+            format!("{}?app={encoded}", urls::REVOKE_APPS),
+            format!("{}?q={encoded}&sort={encoded}&show={encoded}&page={encoded}", urls::CLIENTS),
+            format!("{}?type={encoded}", urls::NEW_CLIENT),
+            urls::CLIENT.replace("{id}", &encoded.replace('+', "%20")),
             format!("{}?request={encoded}", urls::CONSENT),
             format!("{}?token={encoded}", urls::SETUP),
             format!("{}?return_to={encoded}", urls::LOGIN),

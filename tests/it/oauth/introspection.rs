@@ -128,7 +128,7 @@ async fn what_no_longer_stands_is_inactive() {
     app.make_resource_server(&resource, &app.at(urls::MCP)).await;
     assert!(is_active(&resource, &theirs).await);
     let node = app.app();
-    node.cut(async |conn| disable::disable(conn, &node.terms(&origin), &public.id).await).await.unwrap();
+    node.cut(async |conn| disable::disable(conn, &node.terms(&origin), None, &public.id).await).await.unwrap();
     assert!(!is_active(&resource, &theirs).await, "its client may no longer act");
 
     let tokens = client.connect(&ada).await;

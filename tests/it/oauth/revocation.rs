@@ -30,7 +30,7 @@ async fn without_a_grant(node: &Node, token: &str) -> String {
 
 async fn disable_client(node: &Node, client: &Client) -> bool {
     let (app, origin) = (node.app(), Origin::default());
-    app.cut(async |conn| disable::disable(conn, &app.terms(&origin), &client.id).await).await.unwrap()
+    app.cut(async |conn| disable::disable(conn, &app.terms(&origin), None, &client.id).await).await.unwrap()
 }
 
 /// As in workers-oauth-provider #188: nothing happens, and the answer does not tell.
@@ -137,7 +137,7 @@ async fn f4_a_disabled_clients_codes_and_tokens_are_refused() {
     }
     assert!(app.get(&client.ask().url()).await.is_page(), "and nobody is asked to allow it");
     let (node, origin) = (app.app(), Origin::default());
-    let enable = async |conn: &mut _| disable::enable(conn, &node.terms(&origin), &client.id).await;
+    let enable = async |conn: &mut _| disable::enable(conn, &node.terms(&origin), None, &client.id).await;
     assert!(node.cut(enable).await.unwrap());
     client.refresh(&tokens.refresh).await.tokens();
     assert_eq!((app.events("client.disabled").await.len(), app.events("client.enabled").await.len()), (1, 1));

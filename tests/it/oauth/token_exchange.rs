@@ -211,13 +211,13 @@ async fn a_bought_token_stops_with_the_client_of_the_first() {
     }
     let origin = Origin::operator();
     let terms = app.app().terms(&origin);
-    assert!(app.app().cut(async |conn| disable::disable(conn, &terms, "agent").await).await.unwrap());
+    assert!(app.app().cut(async |conn| disable::disable(conn, &terms, None, "agent").await).await.unwrap());
     for token in [&bought, &chain] {
         app.call_mcp(token).await.assert(401);
         second.sees_the_end_of(token).await;
         exchange(&last, token, &[]).await.assert_refused(400, "invalid_request");
     }
-    assert!(app.app().cut(async |conn| disable::enable(conn, &terms, "agent").await).await.unwrap());
+    assert!(app.app().cut(async |conn| disable::enable(conn, &terms, None, "agent").await).await.unwrap());
     app.call_mcp(&chain).await.assert(200);
 }
 
@@ -275,4 +275,33 @@ async fn other_tokens_and_dead_ones_buy_nothing() {
     let expired = agent.connect(&ada.elsewhere()).await.access;
     app.clock().advance(TimeDelta::hours(2));
     exchange(&agent, &expired, &[]).await.assert_refused(400, "invalid_request");
+}
+
+/// What narrows a client to places and permissions narrows whatever its tokens are exchanged for, at every call.
+#[tokio::test]
+async fn a_token_of_a_narrowed_client_reaches_no_more_in_other_hands() {
+    use portcullis::grants::client_ownership::ClientOwnership;
+    use portcullis::places::{Reach, Role};
+    let (app, ada, agent) = cast().await;
+    let (acme, lab) = (app.place("acme").await, app.place("acme/lab").await);
+    app.join(acme, &ada, Role::Member).await;
+    app.server("calendar", acme).await;
+    app.server("microscope", lab).await;
+    let (other, _) = delegate(&app, "other").await;
+    let tokens = agent.connect_for(&ada, "mcp:read mcp:write").await;
+    let bought = exchange(&other, &tokens.access, &[]).await.assert(200).tokens().access;
+    assert_eq!(app.finds(&bought).await, ["calendar", "microscope"]);
+    let ownership = ClientOwnership {
+        client_id: agent.id.clone(),
+        workspace_id: acme,
+        registered_by: None,
+        reach: Reach::of([lab]).stored(),
+        permissions: Some("tools:read".parse().unwrap()),
+    };
+    app.app().cut(async |conn| ownership.store(conn).await).await.unwrap();
+    let again = exchange(&other, &tokens.access, &[]).await.assert(200).tokens().access;
+    for token in [tokens.access, bought, again] {
+        assert_eq!(app.finds(&token).await, ["microscope"]);
+        app.call_tool(&token, "leave_note", serde_json::json!({ "note": "x" })).await.assert(403);
+    }
 }

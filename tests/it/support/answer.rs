@@ -126,6 +126,19 @@ impl Answer {
         Some(Form::read(form, button, &html))
     }
 
+    /// The text of the element with this id.
+    pub fn text_of(&self, id: &str) -> Option<String> {
+        let html = Html::parse_document(&self.body);
+        let found = html.select(&selector(&format!("[id='{id}']"))).next();
+        found.map(|element| element.text().collect::<String>().trim().to_owned())
+    }
+
+    /// What stands in a text area.
+    #[track_caller]
+    pub fn textarea(&self, id: &str) -> String {
+        self.text_of(id).unwrap_or_else(|| panic!("no text area {id}: {}", self.body))
+    }
+
     /// The words of the page.
     pub fn words(&self) -> String {
         let html = Html::parse_document(&self.body);

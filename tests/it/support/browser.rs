@@ -146,7 +146,12 @@ impl Browser {
 
     /// Ends what was allowed to the only connected app.
     pub async fn revoke_app(&self) -> Answer {
-        let page = self.get(urls::APPS).await.assert(200);
-        self.submit(&page.form("Revoke")).await.assert(303)
+        let page = self.get(urls::REVOKE_APPS).await.assert(200);
+        self.submit(&page.form("Revoke all")).await.assert(303)
+    }
+
+    /// The question before one connected app is ended.
+    pub async fn asked_about_app(&self, client: &str) -> Answer {
+        self.get(&format!("{}?app={client}", urls::REVOKE_APPS)).await
     }
 }

@@ -13,6 +13,8 @@ pub mod half_open;
 pub mod holder;
 pub mod issuers;
 pub mod m2m;
+pub mod owned;
+pub mod places;
 pub mod relay;
 pub mod relying_party;
 pub mod signer;

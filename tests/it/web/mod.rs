@@ -1,10 +1,14 @@
-//! The pages that decide about clients (consent, connected apps), and those of administrators.
+//! The pages that decide about clients (consent, connected apps), those of workspaces, and those of administrators.
 
 mod apps;
+mod clients;
 mod confirm;
 mod consent;
 mod doctor;
 mod passkeys;
 mod profile;
 mod sessions;
+mod setup;
+mod snippets;
 mod two_step;
+mod workspaces;

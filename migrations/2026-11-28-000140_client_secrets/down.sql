@@ -1,0 +1,2 @@
+DROP INDEX audit_events_client_id;
+DROP TABLE client_secrets;

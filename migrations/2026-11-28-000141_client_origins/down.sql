@@ -1,0 +1,5 @@
+DROP INDEX clients_name;
+DROP INDEX clients_created_at;
+ALTER TABLE clients DROP CONSTRAINT clients_origin_check;
+ALTER TABLE clients ADD CONSTRAINT clients_origin_check
+    CHECK (origin IN ('registered', 'metadata_document', 'administrator'));

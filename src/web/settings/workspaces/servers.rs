@@ -1,0 +1,241 @@
+//! Settings → Workspaces → a workspace → Servers: which are in it, and where.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use serde::Deserialize;
+
+use super::new::sentence;
+use super::{Done, Head, Part, Seen, back};
+use crate::app::App;
+use crate::db;
+use crate::http::form::Fields;
+use crate::http::origin::origin_of;
+use crate::http::page::{Foreign, Page, Site, View};
+use crate::http::{PageError, PageForm, Refusal, SignedIn};
+use crate::places::{Actor, Role, Tree};
+use crate::types::{PlaceId, ServerId};
+use crate::upstreams::move_server::{Moved, Refusal as Refused, move_server};
+use crate::upstreams::server::{self, Registered};
+use crate::web::components::{Badge, Choice, Errors, Pager, Tone, link};
+use crate::web::shell::{Menu, Shell};
+
+/// So many are shown at once.
+const PAGE: usize = 50;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ServersQuery {
+    after: Option<String>,
+    /// A server about which *Move* was pressed.
+    #[serde(rename = "move")]
+    moved: Option<ServerId>,
+    done: Option<Done>,
+}
+
+/// What *Move server* sends.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MoveForm {
+    server: ServerId,
+    place: PlaceId,
+}
+
+impl Fields for MoveForm {}
+
+/// `GET /settings/workspaces/{workspace}/servers`.
+pub async fn get(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    name: Path<String>,
+    query: Query<ServersQuery>,
+) -> Result<Page<ServersPage>, PageError> {
+    let shown = async {
+        let seen = Seen::of(&app, &signed_in, &name).await?;
+        list(&app, &signed_in, &seen, &query).await
+    };
+    shown.await.map(Page).map_err(|refusal: Refusal| refusal.to(&request))
+}
+
+/// `POST /settings/workspaces/{workspace}/servers`: moves a server of this workspace, here or into another.
+pub async fn post(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    name: Path<String>,
+    PageForm(form): PageForm<MoveForm>,
+) -> Result<HttpResponse, PageError> {
+    let done = async {
+        let seen = Seen::of(&app, &signed_in, &name).await?;
+        let actor = Actor::Person { id: signed_in.person.id, is_admin: signed_in.person.is_admin };
+        let (origin, now) = (origin_of(&request), app.clock.now());
+        let going = (form.server, form.place);
+        match app.arrange(async |conn| move_server(conn, actor, going, &origin, now).await).await? {
+            Moved::Done(_) => Ok(back(&app, Part::Servers, &name, Done::Moved)),
+            Moved::Refused(Refused::NoServer) => Err(Refusal::NotFound),
+            Moved::Refused(refusal @ Refused::NoPlace) => {
+                let query = ServersQuery { moved: Some(form.server), ..ServersQuery::default() };
+                let page = list(&app, &signed_in, &seen, &query).await?;
+                let errors = Errors::one("place", sentence(&refusal.to_string()));
+                Ok(Page(ServersPage { errors, ..page }).into_response())
+            }
+        }
+    };
+    done.await.map_err(|refusal: Refusal| refusal.to(&request))
+}
+
+async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, query: &ServersQuery) -> Result<ServersPage, Refusal> {
+    let inside: Vec<PlaceId> = seen.inside().iter().map(|place| place.id).collect();
+    let mut conn = app.db.read().await?;
+    let found = server::after(&mut conn, &inside, query.after.as_deref(), PAGE + 1).await;
+    let mut found = found.map_err(db::Error::from)?;
+    let moving = match query.moved.filter(|_| seen.manages()) {
+        Some(id) => server::find(&mut conn, id).await.map_err(db::Error::from)?,
+        None => None,
+    };
+    let moving = moving.filter(|server| inside.contains(&server.place_id));
+    let goes_on = found.len() > PAGE;
+    found.truncate(PAGE);
+    let site = Site::of(&app.config.server.public_url);
+    let head = Head::new(&site, seen, Part::Servers, query.done);
+    let last = found.last().filter(|_| goes_on).map(|last| last.name.clone());
+    let pager = Pager {
+        shown: format!("{} {}", found.len(), if found.len() == 1 { "server" } else { "servers" }),
+        previous: query.after.is_some().then(|| head.href.clone()),
+        next: last.map(|last| link(&head.href, &[("after", &last)])),
+    };
+    let moving = moving.map(|server| Moving::new(&server, signed_in, &seen.tree));
+    Ok(ServersPage {
+        rows: found.iter().map(|server| ServerRow::new(server, &seen.tree, &head)).collect(),
+        site,
+        shell: Shell::of(app, signed_in, Menu::Workspaces),
+        head,
+        pager,
+        moving,
+        errors: Errors::none(),
+    })
+}
+
+/// Its servers.
+#[derive(Clone, Debug, Template)]
+#[template(path = "settings/workspaces/servers.html")]
+pub struct ServersPage {
+    /// Where we are.
+    pub site: Site,
+    /// The frame around it.
+    pub shell: Shell,
+    /// The head of the page.
+    pub head: Head,
+    /// They, by name.
+    pub rows: Vec<ServerRow>,
+    /// How many there are, and the way to the others.
+    pub pager: Pager,
+    /// The one that is about to move.
+    pub moving: Option<Moving>,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+/// One server.
+#[derive(Clone, Debug)]
+pub struct ServerRow {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Foreign,
+    /// Its place in words.
+    pub place: String,
+    /// Whether it is switched on.
+    pub state: Badge,
+    /// Where *Move* leads, for who manages.
+    pub go: Option<String>,
+}
+
+/// A server that is about to move.
+#[derive(Clone, Debug)]
+pub struct Moving {
+    /// What the form sends.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it could go.
+    pub places: Vec<Choice>,
+}
+
+impl ServerRow {
+    fn new(server: &Registered, tree: &Tree, head: &Head) -> Self {
+        let state = match server.enabled {
+            true => Badge::new(Tone::Good, "On"),
+            false => Badge::new(Tone::Ended, "Off"),
+        };
+        Self {
+            name: server.name.clone(),
+            description: Foreign::new(&server.description),
+            place: tree.words(server.place_id).unwrap_or_default(),
+            state,
+            go: head.manages.then(|| link(&head.href, &[("move", &server.id.to_string())])),
+        }
+    }
+}
+
+impl Moving {
+    fn new(server: &Registered, signed_in: &SignedIn, tree: &Tree) -> Self {
+        let person = &signed_in.person;
+        let theirs = tree.those(|path| person.is_admin || person.workspaces.manages(path.workspace()));
+        let mut places: Vec<(String, PlaceId)> =
+            theirs.into_iter().filter_map(|id| Some((tree.words(id)?, id))).collect();
+        places.sort_unstable();
+        let choice = |(words, id): (String, PlaceId)| Choice::new(id.to_string(), words).chosen(id == server.place_id);
+        Self { id: server.id.to_string(), name: server.name.clone(), places: places.into_iter().map(choice).collect() }
+    }
+}
+
+impl ServersPage {
+    /// The page in each of its states.
+    pub fn samples() -> Vec<Self> {
+        let row = |name: &str, description, state, go: Option<&str>| ServerRow {
+            name: name.to_owned(),
+            description,
+            place: "acme/apps".to_owned(),
+            state,
+            go: go.map(str::to_owned),
+        };
+        let go = "/gate/settings/workspaces/acme/servers?move=1";
+        let rows = vec![
+            row("calendar", Foreign::new("Meetings and rooms"), Badge::new(Tone::Good, "On"), Some(go)),
+            row("mail", Foreign::hostile_sample(), Badge::new(Tone::Ended, "Off"), Some(go)),
+        ];
+        let moving = Moving {
+            id: "1".to_owned(),
+            name: "calendar".to_owned(),
+            places: vec![Choice::new("1", "acme"), Choice::new("2", "acme/apps").chosen(true)],
+        };
+        let page = |role, rows, moving, errors| Self {
+            site: Site::sample(),
+            shell: Shell::sample(Menu::Workspaces),
+            head: Head::sample(Part::Servers, role, Foreign::new("Acme Research")),
+            rows,
+            pager: Pager { shown: "2 servers".to_owned(), previous: None, next: None },
+            moving,
+            errors,
+        };
+        let wrong = Errors::one("place", "There is no such place, or it is not yours to put servers into.");
+        vec![
+            page(Role::Admin, rows, Some(moving), wrong),
+            page(
+                Role::Member,
+                vec![row("calendar", Foreign::new("Meetings"), Badge::new(Tone::Good, "On"), None)],
+                None,
+                Errors::none(),
+            ),
+            page(Role::Member, Vec::new(), None, Errors::none()),
+        ]
+    }
+}
+
+impl View for ServersPage {
+    fn status(&self) -> StatusCode {
+        if self.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+    }
+}

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::credentials;
 use crate::crypto::key_sets::KeySets;
-use crate::crypto::{Passwords, Random, RootKeys};
+use crate::crypto::{Passkeys, Passwords, Random, RootKeys};
 use crate::db::changes::Changes;
 use crate::db::{self, Connection, Db};
 
@@ -35,6 +35,8 @@ pub struct App {
     pub keys: Arc<RootKeys>,
     /// The hands that hash passwords.
     pub passwords: Passwords,
+    /// The relying party of passkeys; none where the public URL has an address for a host.
+    pub passkeys: Option<Passkeys>,
     /// The signing keys.
     pub signing: Signing,
     /// What this node remembers.
@@ -97,6 +99,7 @@ impl App {
         let app = Self {
             changes: Changes::listen(&db, &random),
             passwords: Passwords::new(cores, random.clone()),
+            passkeys: Passkeys::at(&config.server.public_url),
             access: Access::default(),
             servers: Catalogue::default(),
             places: places::Map::default(),

@@ -37,12 +37,34 @@ pub enum Event {
     SetUpLinkMade,
     /// A person chose a password.
     PasswordSet,
+    /// Somebody tried to change a password without knowing it.
+    PasswordRefused,
+    /// A person added an authenticator app: a password alone is not enough any more.
+    TwoStepOn,
+    /// A person removed their authenticator app.
+    TwoStepOff,
+    /// A person made new recovery codes.
+    RecoveryCodesMade,
+    /// A person added a passkey.
+    PasskeyAdded,
+    /// A person removed a passkey.
+    PasskeyRemoved,
+    /// An administrator forgot every second factor of a person.
+    FactorsReset,
+    /// A password was right, and the second step was asked for.
+    SecondStepAsked,
+    /// A person changed their name or email address.
+    ProfileChanged,
     /// A person signed in.
     SignedIn,
     /// Somebody tried to.
     SignInRefused,
+    /// A person who is signed in proved once more who they are.
+    Confirmed,
     /// A person signed out.
     SignedOut,
+    /// A person ended sessions from another one.
+    SessionsEnded,
     /// An app was told that a session ended (OpenID Connect Back-Channel Logout).
     LogoutTold,
     /// It could not be told, and we gave up.
@@ -163,9 +185,20 @@ impl Event {
             Self::AccountRemoved => "m2m_account.removed",
             Self::SetUpLinkMade => "person.set_up_link_made",
             Self::PasswordSet => "person.password_set",
+            Self::PasswordRefused => "person.password_refused",
+            Self::TwoStepOn => "person.two_step_on",
+            Self::TwoStepOff => "person.two_step_off",
+            Self::RecoveryCodesMade => "person.recovery_codes_made",
+            Self::PasskeyAdded => "person.passkey_added",
+            Self::PasskeyRemoved => "person.passkey_removed",
+            Self::FactorsReset => "person.factors_reset",
+            Self::SecondStepAsked => "session.second_step_asked",
+            Self::ProfileChanged => "person.profile_changed",
             Self::SignedIn => "session.signed_in",
             Self::SignInRefused => "session.sign_in_refused",
+            Self::Confirmed => "session.confirmed",
             Self::SignedOut => "session.signed_out",
+            Self::SessionsEnded => "session.ended",
             Self::LogoutTold => "logout.told",
             Self::LogoutNotTold => "logout.not_told",
             Self::ClientAdded => "client.added",

@@ -56,6 +56,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
+    /// Forget the second factors of somebody who has lost them; their password stays
+    UserResetFactors(user::ResetFactors),
     /// Register an OAuth client by hand
     ClientAdd(Box<client::Add>),
     /// List OAuth clients, newest first
@@ -156,6 +158,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::Doctor(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
+        Command::UserResetFactors(verb) => verb.run(loaded.config),
         Command::ClientAdd(verb) => verb.run(loaded.config),
         Command::ClientList(verb) => verb.run(loaded.config),
         Command::ClientDisable(verb) => verb.disable(loaded.config),

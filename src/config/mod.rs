@@ -7,6 +7,7 @@
 mod error;
 mod load;
 mod registration;
+mod second_factor;
 mod setting;
 mod value;
 
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 pub use error::ConfigError;
 pub use load::{ConfigFile, Effective, Loaded, Source};
 pub use registration::{RegistrationConfig, RegistrationMode, StatementIssuer};
+pub use second_factor::SecondFactorPolicy;
 pub use setting::{SETTINGS, Setting};
 
 use crate::types::{Algorithm, KeyTag, PublicUrl};
@@ -40,6 +42,8 @@ pub struct Config {
     pub secret_key: Option<SecretString>,
     /// The first administrator.
     pub admin: AdminConfig,
+    /// `PORTCULLIS_REQUIRE_SECOND_FACTOR`: who must prove who they are by more than a password.
+    pub second_factor: SecondFactorPolicy,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// How tokens are signed.
@@ -75,6 +79,7 @@ impl Default for Config {
             },
             secret_key: None,
             admin: AdminConfig { username: "admin".to_owned(), password: None },
+            second_factor: SecondFactorPolicy::default(),
             lifetimes: Lifetimes::default(),
             tokens: TokenConfig {
                 access_token_algorithm: Algorithm::Es256,
@@ -146,6 +151,8 @@ pub struct Lifetimes {
     pub session_idle: TimeDelta,
     /// A browser session, whatever happens.
     pub session: TimeDelta,
+    /// How long ago people may have proved who they are when they do what an intruder would: enough for a coffee.
+    pub confirm_after: TimeDelta,
     /// A consent page waiting for its answer.
     pub pending_request: TimeDelta,
     /// A one-time set-up link.
@@ -170,6 +177,7 @@ impl Default for Lifetimes {
             refresh_grace: TimeDelta::seconds(120),
             session_idle: TimeDelta::days(7),
             session: TimeDelta::days(30),
+            confirm_after: TimeDelta::minutes(15),
             pending_request: TimeDelta::minutes(30),
             setup_link: TimeDelta::hours(24),
             unused_client: TimeDelta::days(7),

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::registration::{self, RegistrationMode};
 use super::value::{self, Value};
-use super::{Algorithm, AuditMode, Config};
+use super::{Algorithm, AuditMode, Config, SecondFactorPolicy};
 
 /// One thing an operator can decide.
 pub struct Setting {
@@ -202,6 +202,19 @@ pub static SETTINGS: &[Setting] = &[
         place: place!(admin.password),
     },
     Setting {
+        name: "PORTCULLIS_REQUIRE_SECOND_FACTOR",
+        meaning: "Who must prove who they are by more than a password: nobody, administrators or everyone.",
+        allowed: "off, administrators or everyone",
+        place: Place {
+            set: |config, text| {
+                config.second_factor = SecondFactorPolicy::named(text)?;
+                Some(())
+            },
+            show: |config| Some(config.second_factor.name().to_owned()),
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_ACCESS_TOKEN_ALGORITHM",
         meaning: "How access tokens are signed.",
         allowed: "ES256, RS256 or EdDSA",
@@ -296,6 +309,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How long a browser stays signed in, whatever happens.",
         allowed: "1m to 365d, such as 30d",
         place: place!(lifetimes.session in MINUTE..=YEAR),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_CONFIRM_AFTER",
+        meaning: "How long after proving who they are people can change what protects them before they have to prove it again.",
+        allowed: "1m to 30d, such as 15m",
+        place: place!(lifetimes.confirm_after in MINUTE..=30 * DAY),
         ..PLAIN
     },
     Setting {

@@ -18,7 +18,7 @@ use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, Verifyin
 use crate::crypto::{Label, RootKeys, Unsealable};
 use crate::db::{self, Db};
 use crate::types::Algorithm;
-pub use claims::{ACR, AccessTokenClaims, Actor, Audience, Confirmation, IdToken, IdTokenHint, PersonClaims};
+pub use claims::{AccessTokenClaims, Actor, Audience, Confirmation, IdToken, IdTokenHint, PersonClaims};
 use claims::{IdTokenClaims, LogoutTokenClaims};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.

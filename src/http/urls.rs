@@ -80,6 +80,12 @@ pub const API_PLACE: &str = "/api/v1/places/{id}";
 pub const HOME: &str = "/";
 /// Sign-in.
 pub const LOGIN: &str = "/login";
+/// The second step of signing in.
+pub const LOGIN_CODE: &str = "/login/code";
+/// Signing in by a passkey.
+pub const LOGIN_PASSKEY: &str = "/login/passkey";
+/// Proving once more who one is.
+pub const CONFIRM: &str = "/confirm";
 /// Sign-out.
 pub const LOGOUT: &str = "/logout";
 /// Choose the first password, by a one-time link.
@@ -163,6 +169,18 @@ pub const WORKSPACE_PLACES: &str = "/settings/workspaces/{workspace}/places";
 pub const WORKSPACE_SERVERS: &str = "/settings/workspaces/{workspace}/servers";
 /// Its name, its title and its end.
 pub const WORKSPACE_ITSELF: &str = "/settings/workspaces/{workspace}/itself";
+/// Settings → Profile.
+pub const PROFILE: &str = "/settings/profile";
+/// Settings → Security.
+pub const SECURITY: &str = "/settings/security";
+/// Settings → Security → Two-step sign-in.
+pub const TWO_STEP: &str = "/settings/two-step";
+/// Settings → Security → Passkeys.
+pub const PASSKEYS: &str = "/settings/passkeys";
+/// Settings → Security → Password.
+pub const PASSWORD: &str = "/settings/password";
+/// Settings → Sessions.
+pub const SESSIONS: &str = "/settings/sessions";
 /// Administration → Connection doctor.
 pub const DOCTOR: &str = "/admin/doctor";
 /// Administration → Recent connections.

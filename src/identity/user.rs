@@ -130,6 +130,18 @@ impl User {
         diesel::update(users::table.find(id)).set(values).execute(conn).await
     }
 
+    /// Stores what a person says about themselves.
+    pub(super) async fn set_profile(
+        conn: &mut Connection,
+        id: UserId,
+        display_name: &str,
+        email: Option<&str>,
+    ) -> QueryResult<()> {
+        let values = (users::display_name.eq(display_name), users::email.eq(email));
+        diesel::update(users::table.find(id)).set(values).execute(conn).await?;
+        changes::announce(conn, super::CHANGED).await
+    }
+
     /// Stores the same password at another cost, unless it was changed meanwhile.
     pub(super) async fn renew_hash(
         conn: &mut Connection,

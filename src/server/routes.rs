@@ -159,8 +159,8 @@ fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &Serve
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::{apps, keys, setup};
-    use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
+    use pages::settings::{apps, keys, passkeys, password, profile, security, sessions, setup, two_step};
+    use pages::{admin, consent, device, home, reauthenticate, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -168,6 +168,18 @@ fn pages(config: &mut ServiceConfig) {
                 .wrap(from_fn(flow::watch))
                 .route(read(sign_in::get))
                 .route(web::post().to(sign_in::post)),
+        )
+        .service(
+            web::resource(urls::LOGIN_CODE)
+                .wrap(from_fn(flow::watch))
+                .route(read(sign_in::code::get))
+                .route(web::post().to(sign_in::code::post)),
+        )
+        .service(
+            web::resource(urls::LOGIN_PASSKEY).wrap(from_fn(flow::watch)).route(web::post().to(sign_in::passkey::post)),
+        )
+        .service(
+            web::resource(urls::CONFIRM).route(read(reauthenticate::get)).route(web::post().to(reauthenticate::post)),
         )
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
@@ -192,6 +204,12 @@ fn pages(config: &mut ServiceConfig) {
         .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
         .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
+        .service(web::resource(urls::PROFILE).route(read(profile::get)).route(web::post().to(profile::post)))
+        .service(web::resource(urls::SECURITY).route(read(security::get)).route(web::post().to(security::post)))
+        .service(web::resource(urls::TWO_STEP).route(read(two_step::get)).route(web::post().to(two_step::post)))
+        .service(web::resource(urls::PASSKEYS).route(read(passkeys::get)).route(web::post().to(passkeys::post)))
+        .service(web::resource(urls::PASSWORD).route(read(password::get)).route(web::post().to(password::post)))
+        .service(web::resource(urls::SESSIONS).route(read(sessions::get)).route(web::post().to(sessions::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))

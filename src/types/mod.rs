@@ -1,5 +1,6 @@
 //! Small types whose constructor is the rule they are under.
 
+mod acr;
 mod algorithm;
 mod client_id;
 mod ids;
@@ -17,11 +18,12 @@ mod subject_id;
 mod words;
 mod workspace;
 
+pub use acr::Acr;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PersonalTokenId,
-    PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+    ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId,
+    PersonalTokenId, PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
 pub use key_tag::{KeyTag, KeyTagError};
 pub use logo::{Logo, LogoError, LogoFormat};

@@ -96,10 +96,11 @@ pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<Regi
 
 /// What a server cannot be called: the first segments of our own paths, those that are there and those that are promised
 /// (`decisions` 27). A test derives them from the route table.
-pub const RESERVED: [&str; 21] = [
+pub const RESERVED: [&str; 22] = [
     "admin",
     "api",
     "authorize",
+    "confirm",
     "consent",
     "device",
     "healthz",

@@ -48,6 +48,12 @@ pub enum Section {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Profile.
+    Profile,
+    /// Security: password, two-step sign-in, passkeys.
+    Security,
+    /// Sessions.
+    Sessions,
     /// OAuth clients.
     Clients,
     /// Workspaces.
@@ -107,13 +113,23 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] =
-        &[Self::Apps, Self::Workspaces, Self::Setup, Self::ApiKeys, Self::Clients, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[
+        Self::Apps,
+        Self::Profile,
+        Self::Security,
+        Self::Sessions,
+        Self::Workspaces,
+        Self::Setup,
+        Self::ApiKeys,
+        Self::Clients,
+        Self::Doctor,
+        Self::Flows,
+    ];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
-            Self::Apps => Section::Settings,
+            Self::Apps | Self::Profile | Self::Security | Self::Sessions => Section::Settings,
             Self::Clients => Section::McpSetup,
             Self::Workspaces => Section::Settings,
             Self::Setup => Section::McpSetup,
@@ -126,6 +142,9 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Profile => site.profile(),
+            Self::Security => site.security(),
+            Self::Sessions => site.sessions(),
             Self::Clients => site.clients(),
             Self::Workspaces => site.workspaces(),
             Self::Setup => site.mcp_setup(),
@@ -138,6 +157,9 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Profile => "Profile",
+            Self::Security => "Security",
+            Self::Sessions => "Sessions",
             Self::Clients => "OAuth Clients",
             Self::Workspaces => "Workspaces",
             Self::Setup => "Set up a client",

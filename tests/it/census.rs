@@ -153,6 +153,14 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["subject", "user_id"]), (Plain, &["issuer", "linked_at"])],
     ),
     (
+        "passkeys",
+        Kept("until the person removes it"),
+        &[
+            (Personal, &["user_id", "name", "credential_id", "credential", "created_at", "last_used_at"]),
+            (Plain, &["id"]),
+        ],
+    ),
+    (
         "pending_requests",
         Expires("pending_request::expire("),
         &[
@@ -173,6 +181,11 @@ const CENSUS: &[Entry] = &[
             (Personal, &["request"]),
             (Plain, &["id", "key_version", "client_id", "created_at", "begin_by", "expires_at", "decided_at"]),
         ],
+    ),
+    (
+        "recovery_codes",
+        Kept("until the person makes new ones or has no second factor"),
+        &[(Secret, &["code_hash"]), (Personal, &["user_id", "created_at", "used_at"]), (Plain, &["key_version"])],
     ),
     (
         "refresh_tokens",
@@ -230,6 +243,11 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "totp_secrets",
+        Kept("until the person removes it"),
+        &[(Secret, &["sealed_secret"]), (Personal, &["user_id", "created_at", "last_step"])],
+    ),
+    (
         "trust_rules",
         Kept("until the operator removes its issuer"),
         &[(Plain, &["id", "issuer", "matches", "service_account_id", "client_id", "scope", "resource", "created_at"])],
@@ -243,6 +261,7 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     ("used_assertions", Expires("used_assertion::expire("), &[(Plain, &["issuer", "assertion_hash", "expires_at"])]),
+    ("used_challenges", Expires("used_challenge::expire("), &[(Plain, &["challenge_hash", "expires_at"])]),
     (
         "users",
         Kept("until an administrator removes the person"),

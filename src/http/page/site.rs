@@ -35,6 +35,21 @@ impl Site {
         self.to(urls::LOGIN)
     }
 
+    /// The second step of signing in.
+    pub fn login_code(&self) -> String {
+        self.to(urls::LOGIN_CODE)
+    }
+
+    /// Signing in by a passkey.
+    pub fn login_passkey(&self) -> String {
+        self.to(urls::LOGIN_PASSKEY)
+    }
+
+    /// Proving once more who one is.
+    pub fn confirm(&self) -> String {
+        self.to(urls::CONFIRM)
+    }
+
     /// Sign-out.
     pub fn logout(&self) -> String {
         self.to(urls::LOGOUT)
@@ -156,6 +171,36 @@ impl Site {
         self.to(&page.replace("{workspace}", name))
     }
 
+    /// Settings → Profile.
+    pub fn profile(&self) -> String {
+        self.to(urls::PROFILE)
+    }
+
+    /// Settings → Security.
+    pub fn security(&self) -> String {
+        self.to(urls::SECURITY)
+    }
+
+    /// Settings → Security → Two-step sign-in.
+    pub fn two_step(&self) -> String {
+        self.to(urls::TWO_STEP)
+    }
+
+    /// Settings → Security → Passkeys.
+    pub fn passkeys(&self) -> String {
+        self.to(urls::PASSKEYS)
+    }
+
+    /// Settings → Security → Password.
+    pub fn password(&self) -> String {
+        self.to(urls::PASSWORD)
+    }
+
+    /// Settings → Sessions.
+    pub fn sessions(&self) -> String {
+        self.to(urls::SESSIONS)
+    }
+
     /// Administration → Connection doctor.
     pub fn doctor(&self) -> String {
         self.to(urls::DOCTOR)
@@ -174,6 +219,11 @@ impl Site {
     /// The script.
     pub fn script(&self) -> String {
         self.to(&Asset::Script.path())
+    }
+
+    /// The script of the pages on which passkeys are made or used.
+    pub fn passkey_script(&self) -> String {
+        self.to(&Asset::PasskeyScript.path())
     }
 
     /// The icon.

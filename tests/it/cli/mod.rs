@@ -12,6 +12,7 @@ mod refused;
 mod registration_token;
 mod serve;
 mod settings;
+mod user;
 mod workspace;
 
 use std::path::Path;

@@ -4,6 +4,7 @@
 pub mod administrator;
 pub mod answer;
 pub mod app;
+pub mod authenticator;
 pub mod browser;
 pub mod client;
 pub mod cluster;

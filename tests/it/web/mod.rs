@@ -2,9 +2,14 @@
 
 mod apps;
 mod clients;
+mod confirm;
 mod consent;
 mod doctor;
 mod keys;
+mod passkeys;
+mod profile;
+mod sessions;
 mod setup;
 mod snippets;
+mod two_step;
 mod workspaces;

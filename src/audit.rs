@@ -106,6 +106,8 @@ pub enum Event {
     IssuerRemoved,
     /// The operator made a rule for an issuer's workloads.
     TrustRuleAdded,
+    /// A person made an access token for their own use.
+    OwnTokenMade,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -165,6 +167,7 @@ impl Event {
             Self::IssuerTrusted => "issuer.trusted",
             Self::IssuerRemoved => "issuer.removed",
             Self::TrustRuleAdded => "issuer.rule_added",
+            Self::OwnTokenMade => "own_token.made",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",

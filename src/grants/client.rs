@@ -31,11 +31,13 @@ pub enum ClientOrigin {
     MetadataDocument,
     /// An administrator registered it.
     Administrator,
+    /// It is a part of this program: the client of the tokens that people make for themselves.
+    BuiltIn,
 }
 
 impl ClientOrigin {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Registered, Self::MetadataDocument, Self::Administrator];
+    pub const ALL: [Self; 4] = [Self::Registered, Self::MetadataDocument, Self::Administrator, Self::BuiltIn];
 
     /// Its name in the table.
     pub fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl ClientOrigin {
             Self::Registered => "registered",
             Self::MetadataDocument => "metadata_document",
             Self::Administrator => "administrator",
+            Self::BuiltIn => "built_in",
         }
     }
 
@@ -510,10 +513,11 @@ pub async fn reap(
         .filter(grants::client_id.eq(table::id).and(grants::ended_at.is_null()).and(grants::expires_at.gt(now)));
     let asked = pending_requests::table
         .filter(pending_requests::client_id.eq(table::id).and(pending_requests::expires_at.gt(now)));
+    let made_themselves_known = [ClientOrigin::Registered, ClientOrigin::MetadataDocument].map(ClientOrigin::name);
     let never_used = table::last_used_at.is_null().and(table::created_at.lt(unused));
     let stale = never_used.or(table::last_used_at.lt(idle).assume_not_null());
     let stale: Vec<String> = table::table
-        .filter(table::origin.ne(ClientOrigin::Administrator.name()).and(table::disabled_at.is_null()).and(stale))
+        .filter(table::origin.eq_any(made_themselves_known).and(table::disabled_at.is_null()).and(stale))
         .filter(diesel::dsl::not(diesel::dsl::exists(granted)).and(diesel::dsl::not(diesel::dsl::exists(asked))))
         .order(table::created_at)
         .limit(most)

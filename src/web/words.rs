@@ -61,6 +61,8 @@ pub enum Identity {
     Published(String),
     /// An administrator of this installation registered it.
     Administrator,
+    /// It is a part of this gate.
+    BuiltIn,
     /// It registered itself and could call itself anything.
     SelfDeclared,
 }
@@ -71,6 +73,7 @@ impl Identity {
         let verified = known_clients::verified_host(client, trusted);
         match (client.origin, verified, known_clients::host(client)) {
             (ClientOrigin::Administrator, _, _) => Self::Administrator,
+            (ClientOrigin::BuiltIn, _, _) => Self::BuiltIn,
             (_, Some(host), _) => Self::Verified(host),
             (_, None, Some(host)) => Self::Published(host),
             (_, None, None) => Self::SelfDeclared,
@@ -83,6 +86,7 @@ impl Identity {
             Self::Verified(host) => format!("Verified: {host} publishes this app"),
             Self::Published(host) => format!("Unverified: an app of {host}, which is not known here"),
             Self::Administrator => "Registered by your administrator".to_owned(),
+            Self::BuiltIn => "Part of this gate: tokens that you made for yourself".to_owned(),
             Self::SelfDeclared => "Not verified: it gave this name itself".to_owned(),
         }
     }
@@ -91,7 +95,7 @@ impl Identity {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Verified(_) => "verified",
-            Self::Administrator => "known",
+            Self::Administrator | Self::BuiltIn => "known",
             Self::Published(_) | Self::SelfDeclared => "unverified",
         }
     }

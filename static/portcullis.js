@@ -21,7 +21,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     try {
-      await navigator.clipboard.writeText(source.textContent);
+      await navigator.clipboard.writeText(source.dataset.full ?? source.textContent);
       button.textContent = "Copied";
     } catch {
       getSelection().selectAllChildren(source);
@@ -29,6 +29,51 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     }
     setTimeout(() => { button.textContent = label; }, 2000);
   });
+}
+
+for (const button of document.querySelectorAll("[data-download]")) {
+  const source = document.getElementById(button.dataset.download);
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([source.textContent]));
+    link.download = button.dataset.file;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+
+// The parts of a summary sentence follow the fields that they speak of.
+for (const part of document.querySelectorAll("[data-says]")) {
+  const fields = part.closest("form").elements;
+  const words = () => {
+    const chosen = [...fields].filter((field) => field.name === part.dataset.says).flatMap((field) => {
+      if (field.options) return [...field.selectedOptions].map((option) => option.dataset.words ?? option.text);
+      if (field.type !== "checkbox" && field.type !== "radio") return field.value ? [field.value] : [];
+      return field.checked ? [field.dataset.words ?? field.closest("label").querySelector(".words, .unseen").textContent] : [];
+    });
+    const last = chosen.pop();
+    part.textContent = chosen.length ? `${chosen.join(", ")} and ${last}` : (last ?? part.dataset.none);
+  };
+  part.closest("form").addEventListener("input", words);
+}
+
+// What is over is said once, when it is.
+for (const time of document.querySelectorAll("[data-countdown]")) {
+  const end = Date.parse(time.dateTime);
+  const tick = () => {
+    const left = Math.ceil((end - Date.now()) / 1000);
+    if (left <= 0) {
+      clearInterval(timer);
+      time.textContent = "now";
+      return;
+    }
+    const [minutes, seconds] = [Math.floor(left / 60) % 60, left % 60].map((part) => String(part).padStart(2, "0"));
+    const hours = Math.floor(left / 3600);
+    time.textContent = hours ? `in ${hours}:${minutes}:${seconds}` : `in ${minutes}:${seconds}`;
+  };
+  const timer = setInterval(tick, 1000);
+  tick();
 }
 
 for (const form of document.querySelectorAll("form[method=post]")) {
@@ -47,6 +92,9 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 
 // An answer that a client wants by POST; the button is there for browsers without scripts.
 for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
+
+// A form that came back with something wrong: what is wrong comes first.
+document.querySelector("#problem[tabindex]")?.focus();
 
 // Back from the history: the form may be sent again.
 addEventListener("pageshow", (event) => {

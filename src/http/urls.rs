@@ -74,6 +74,13 @@ pub fn setup_link(public_url: &PublicUrl, token: &PlainToken) -> String {
 pub const CONSENT: &str = "/consent";
 /// Where a person types the code that a device shows (RFC 8628 §3.3).
 pub const DEVICE: &str = "/device";
+/// Sidebar → Get JWT Token.
+pub const JWT_TOKEN: &str = "/settings/token";
+/// Sidebar → the workspace switcher.
+pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
+/// Every component in every state; in development builds only.
+#[cfg(debug_assertions)]
+pub const COMPONENTS: &str = "/settings/components";
 /// Settings → Connected apps.
 pub const APPS: &str = "/settings/apps";
 /// Administration → Connection doctor.

@@ -29,6 +29,7 @@ pub fn all(public_url: &PublicUrl, server: &ServerConfig) -> impl FnOnce(&mut Se
             .configure(|config| mcp(config, &public_url, &server))
             .configure(|config| api(config, &public_url, &server))
             .configure(pages)
+            .configure(development)
             .configure(operators)
             .default_service(web::to(refusal::not_found));
         config.service(below).default_service(web::to(refusal::not_found));
@@ -133,6 +134,16 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
 }
+
+/// What only those who work on the pages look at.
+#[cfg(debug_assertions)]
+fn development(config: &mut ServiceConfig) {
+    config.service(web::resource(urls::COMPONENTS).route(read(pages::settings::components::get)));
+}
+
+/// A release has nothing of the kind.
+#[cfg(not(debug_assertions))]
+fn development(_: &mut ServiceConfig) {}
 
 fn operators(config: &mut ServiceConfig) {
     config

@@ -1,6 +1,8 @@
 //! The face for people with a browser. One file per page, its view beside its handler.
 
 pub mod admin;
+pub mod components;
+pub mod confirm;
 pub mod consent;
 pub mod device;
 pub mod home;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::http::SignedIn;
 use crate::http::page::{Foreign, Site};
+use crate::types::DEFAULT_WORKSPACE;
 
 /// Who is signed in, and where in the menu they are.
 #[derive(Clone, Debug)]
@@ -13,8 +14,32 @@ pub struct Shell {
     pub csrf: String,
     /// True when they administer this installation, and see the pages for that.
     pub administers: bool,
-    /// The page they are on.
-    pub here: Menu,
+    /// The workspaces that they may work in, the present one among them.
+    pub workspaces: Vec<WorkspaceEntry>,
+    /// The page they are on, where the menu has it.
+    pub here: Option<Menu>,
+}
+
+/// One line of the workspace switcher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkspaceEntry {
+    /// Its name in URLs and forms.
+    pub name: String,
+    /// What people call it.
+    pub title: Foreign,
+    /// True for the one that the page shows.
+    pub here: bool,
+}
+
+/// The parts of the sidebar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What is the person's own.
+    Settings,
+    /// What programs connect with.
+    McpSetup,
+    /// What is everybody's.
+    Administration,
 }
 
 /// The pages of the sidebar.
@@ -28,6 +53,17 @@ pub enum Menu {
     Flows,
 }
 
+/// One part of the sidebar, as a page shows it.
+#[derive(Clone, Debug)]
+pub struct MenuSection {
+    /// Names its heading.
+    pub id: &'static str,
+    /// What the heading says.
+    pub title: &'static str,
+    /// Its lines.
+    pub entries: Vec<MenuEntry>,
+}
+
 /// One line of the sidebar.
 #[derive(Clone, Debug)]
 pub struct MenuEntry {
@@ -39,15 +75,37 @@ pub struct MenuEntry {
     pub here: bool,
 }
 
-impl Menu {
-    /// Every page, in the order of the sidebar.
-    pub const ALL: [Self; 3] = [Self::Apps, Self::Doctor, Self::Flows];
+impl Section {
+    /// Every part, in the order of the sidebar.
+    const ALL: &[Self] = &[Self::Settings, Self::McpSetup, Self::Administration];
 
-    /// True for the pages of administrators.
-    fn is_for_administrators(self) -> bool {
+    fn title(self) -> &'static str {
         match self {
-            Self::Apps => false,
-            Self::Doctor | Self::Flows => true,
+            Self::Settings => "Settings",
+            Self::McpSetup => "MCP Setup",
+            Self::Administration => "Administration",
+        }
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::Settings => "menu-settings",
+            Self::McpSetup => "menu-mcp-setup",
+            Self::Administration => "menu-administration",
+        }
+    }
+}
+
+impl Menu {
+    /// Every page, in the order of its section.
+    pub const ALL: &[Self] = &[Self::Apps, Self::Doctor, Self::Flows];
+
+    /// The part of the sidebar that it is in; *Administration* is for administrators.
+    fn section(self) -> Section {
+        match self {
+            Self::Apps => Section::Settings,
+            Self::Doctor => Section::Administration,
+            Self::Flows => Section::Administration,
         }
     }
 
@@ -70,29 +128,61 @@ impl Menu {
 
 impl Shell {
     /// The frame around a page of this person.
-    pub fn of(app: &App, signed_in: &SignedIn, here: Menu) -> Self {
+    pub fn of(app: &App, signed_in: &SignedIn, here: impl Into<Option<Menu>>) -> Self {
         Self {
             person: Foreign::new(&signed_in.person.display_name),
             csrf: signed_in.csrf_token(&app.keys),
             administers: signed_in.person.is_admin,
-            here,
+            workspaces: vec![WorkspaceEntry::only()],
+            here: here.into(),
         }
     }
 
     /// The sidebar, seen from this page.
-    pub fn menu(&self, site: &Site) -> Vec<MenuEntry> {
-        let entry = |menu: Menu| MenuEntry { href: menu.href(site), label: menu.label(), here: menu == self.here };
-        let theirs = Menu::ALL.into_iter().filter(|menu| self.administers || !menu.is_for_administrators());
-        theirs.map(entry).collect()
+    pub fn menu(&self, site: &Site) -> Vec<MenuSection> {
+        let theirs = Section::ALL.iter().filter(|section| self.administers || **section != Section::Administration);
+        let sections = theirs.map(|section| MenuSection {
+            id: section.id(),
+            title: section.title(),
+            entries: self.entries(*section, site),
+        });
+        sections.filter(|section| !section.entries.is_empty()).collect()
+    }
+
+    fn entries(&self, section: Section, site: &Site) -> Vec<MenuEntry> {
+        let here = |menu: Menu| self.here == Some(menu);
+        let entry = |menu: Menu| MenuEntry { href: menu.href(site), label: menu.label(), here: here(menu) };
+        Menu::ALL.iter().copied().filter(|menu| menu.section() == section).map(entry).collect()
+    }
+
+    /// The workspace that the page shows.
+    pub fn workspace(&self) -> Option<&WorkspaceEntry> {
+        self.workspaces.iter().find(|workspace| workspace.here)
     }
 
     /// A shell for samples.
-    pub fn sample(here: Menu) -> Self {
+    pub fn sample(here: impl Into<Option<Menu>>) -> Self {
+        let here = here.into();
         Self {
             person: Foreign::new("Alice Example"),
             csrf: "sample-csrf".to_owned(),
-            administers: here.is_for_administrators(),
+            administers: here.is_some_and(|menu| menu.section() == Section::Administration),
+            workspaces: vec![WorkspaceEntry::only()],
             here,
         }
+    }
+
+    /// The same with several workspaces to switch between.
+    pub fn with_workspaces(self) -> Self {
+        let other = |name: &str, title| WorkspaceEntry { name: name.to_owned(), title, here: false };
+        let others = [other("acme", Foreign::new("Acme Research")), other("hostile", Foreign::hostile_sample())];
+        Self { workspaces: [WorkspaceEntry::only()].into_iter().chain(others).collect(), ..self }
+    }
+}
+
+impl WorkspaceEntry {
+    /// The one that every installation has.
+    fn only() -> Self {
+        Self { name: DEFAULT_WORKSPACE.to_owned(), title: Foreign::new("MCP Gateway"), here: true }
     }
 }

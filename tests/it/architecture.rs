@@ -62,6 +62,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("diesel", &["audit", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"]),
     ("diesel_async", &["audit", "db", "grants", "identity", "places", "upstreams"]),
     ("diesel_migrations", &["db"]),
+    ("flate2", &["http"]),
     ("governor", &["http", "net"]),
     ("hkdf", &["crypto"]),
     ("hmac", &["crypto"]),

@@ -55,6 +55,16 @@ impl Site {
         self.to(urls::DEVICE)
     }
 
+    /// Sidebar → Get JWT Token.
+    pub fn jwt_token(&self) -> String {
+        self.to(urls::JWT_TOKEN)
+    }
+
+    /// Sidebar → the workspace switcher.
+    pub fn switch_workspace(&self) -> String {
+        self.to(urls::SWITCH_WORKSPACE)
+    }
+
     /// Settings → Connected apps.
     pub fn apps(&self) -> String {
         self.to(urls::APPS)

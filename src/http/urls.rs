@@ -76,6 +76,10 @@ pub const CONSENT: &str = "/consent";
 pub const DEVICE: &str = "/device";
 /// Sidebar → Get JWT Token.
 pub const JWT_TOKEN: &str = "/settings/token";
+/// Ends a token that was made there.
+pub const JWT_TOKEN_REVOKE: &str = "/settings/token/revoke";
+/// The token that was just made, as a file.
+pub const JWT_TOKEN_FILE: &str = "/settings/token/file";
 /// Sidebar → the workspace switcher.
 pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
 /// Every component in every state; in development builds only.

@@ -129,6 +129,15 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(
+            web::resource(urls::JWT_TOKEN)
+                .route(read(pages::settings::jwt_token::get))
+                .route(web::post().to(pages::settings::jwt_token::post)),
+        )
+        .service(
+            web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(pages::settings::jwt_token::revoke)),
+        )
+        .service(web::resource(urls::JWT_TOKEN_FILE).route(web::post().to(pages::settings::jwt_token::file)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))

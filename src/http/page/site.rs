@@ -60,6 +60,16 @@ impl Site {
         self.to(urls::JWT_TOKEN)
     }
 
+    /// Where a token that was made there ends.
+    pub fn jwt_token_revoke(&self) -> String {
+        self.to(urls::JWT_TOKEN_REVOKE)
+    }
+
+    /// Where it becomes a file.
+    pub fn jwt_token_file(&self) -> String {
+        self.to(urls::JWT_TOKEN_FILE)
+    }
+
     /// Sidebar → the workspace switcher.
     pub fn switch_workspace(&self) -> String {
         self.to(urls::SWITCH_WORKSPACE)

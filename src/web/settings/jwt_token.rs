@@ -1,10 +1,10 @@
 //! Settings → Get JWT Token: a short-lived access token for the person's own use, and the end of each.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -13,11 +13,12 @@ use crate::grants::grant::Grant;
 use crate::grants::own_token::{self, Made, Wish};
 use crate::grants::sign::SigningError;
 use crate::http::form::Fields;
+use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::types::{GrantId, Scope, SubjectId, known_scopes as known};
-use crate::web::components::{Choice, Errors};
+use crate::web::components::Choice;
 use crate::web::shell::Shell;
 use crate::web::words::{self, Moment};
 
@@ -68,7 +69,7 @@ struct TokenFile<'a> {
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    signed_in: SignedIn,
 ) -> Result<Page<TokenPage>, PageError> {
     let page = TokenPage::of(&app, &signed_in).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
@@ -78,7 +79,7 @@ pub async fn get(
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    signed_in: SignedIn,
     PageForm(form): PageForm<TokenForm>,
 ) -> Result<Page<TokenPage>, PageError> {
     make(&app, &request, &signed_in, &form).await.map(Page).map_err(|refusal| refusal.to(&request))
@@ -97,7 +98,7 @@ pub async fn revoke(
     let verb = async |conn: &mut Connection| own_token::end(conn, &terms, user, form.token).await;
     match app.cut(verb).await.map_err(|error| Refusal::from(error).to(&request))? {
         true => Ok(see_other(&app.at(urls::JWT_TOKEN)).finish()),
-        false => Err(Refusal::NotFound.to(&request)),
+        false => Err(Refusal::NotAdministrator.to(&request)),
     }
 }
 
@@ -115,7 +116,7 @@ pub async fn file(
         return Err(Refusal::BadForm("not a token that was made here").to(&request));
     }
     Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
+        .no_store()
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"portcullis-token.json\""))
         .json(TokenFile { access_token: &access_token }))
 }

@@ -134,9 +134,7 @@ fn pages(config: &mut ServiceConfig) {
                 .route(read(pages::settings::jwt_token::get))
                 .route(web::post().to(pages::settings::jwt_token::post)),
         )
-        .service(
-            web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(pages::settings::jwt_token::revoke)),
-        )
+        .service(web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(pages::settings::jwt_token::revoke)))
         .service(web::resource(urls::JWT_TOKEN_FILE).route(web::post().to(pages::settings::jwt_token::file)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))

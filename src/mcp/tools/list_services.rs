@@ -43,7 +43,8 @@ fn service(server: &Server) -> Value {
 
 /// The servers that this caller may find.
 pub(super) fn visible<'a>(principal: &Principal, servers: &'a [Server]) -> impl Iterator<Item = &'a Server> {
-    let see = |server| Action::SeeServer { server: &server.name, at: &server.place };
-    let may_see = |server: &&Server| policy::decide(principal, &see(server)) == Decision::Allowed;
-    servers.iter().filter(move |server| may_see(server))
+    servers.iter().filter(move |server| {
+        let see = Action::SeeServer { server: &server.name, at: &server.place };
+        policy::decide(principal, &see) == Decision::Allowed
+    })
 }

@@ -5,7 +5,8 @@
 
 use super::{AccessToken, Recipient, Tokens};
 use crate::access::authenticate::{Audiences, Door};
-use crate::access::{Authenticated, Principal, principal::Credential};
+use crate::access::principal::{AccessTokenCredential, Credential};
+use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::grants::exchange::{self, Attempt, Exchanged, Judged};

@@ -11,7 +11,7 @@ pub use self::view::{CodePage, CodeProblem, ConfirmPage, DonePage, Outcome, Plac
 use crate::app::App;
 use crate::crypto::UserCode;
 use crate::db::{self, Connection};
-use crate::grants::authorize::{self, Answer};
+use crate::grants::authorize::Answer;
 use crate::grants::client::Client;
 use crate::grants::client_name::imitates;
 use crate::grants::device::{self, Answered};

@@ -66,11 +66,7 @@ struct TokenFile<'a> {
 }
 
 /// `GET /settings/token`.
-pub async fn get(
-    app: Data<App>,
-    request: HttpRequest,
-    signed_in: SignedIn,
-) -> Result<Page<TokenPage>, PageError> {
+pub async fn get(app: Data<App>, request: HttpRequest, signed_in: SignedIn) -> Result<Page<TokenPage>, PageError> {
     let page = TokenPage::of(&app, &signed_in).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
@@ -121,12 +117,7 @@ pub async fn file(
         .json(TokenFile { access_token: &access_token }))
 }
 
-async fn make(
-    app: &App,
-    request: &HttpRequest,
-    signed_in: &SignedIn,
-    form: &TokenForm,
-) -> Result<TokenPage, Refusal> {
+async fn make(app: &App, request: &HttpRequest, signed_in: &SignedIn, form: &TokenForm) -> Result<TokenPage, Refusal> {
     let scope: Scope = form.scope.parse().map_err(|_| Refusal::BadForm("a scope that is none"))?;
     let lifetime = LIFETIMES.into_iter().find(|lifetime| lifetime.num_seconds() == form.lifetime);
     let lifetime = lifetime.unwrap_or(app.config.lifetimes.own_token);

@@ -6,6 +6,7 @@ use crate::access::Access;
 use crate::audit::Origin;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::credentials;
 use crate::crypto::key_sets::KeySets;
 use crate::crypto::{Passwords, Random, RootKeys};
 use crate::db::changes::Changes;
@@ -17,6 +18,7 @@ use crate::grants::sign::{Signing, SigningError};
 use crate::grants::timeline::Timeline;
 use crate::net::{Net, NetSetupError};
 use crate::places;
+use crate::types::{ApiKeyId, PersonalTokenId, SubjectId};
 use crate::upstreams::Catalogue;
 
 /// Everything a request may reach; shared by all workers.
@@ -51,6 +53,10 @@ pub struct App {
     pub key_sets: KeySets,
     /// What happened on the way to connections.
     pub timeline: Timeline,
+    /// When API keys were last used.
+    pub key_uses: credentials::Uses<ApiKeyId>,
+    /// When personal access tokens were last used.
+    pub token_uses: credentials::Uses<PersonalTokenId>,
 }
 
 /// Why an installation cannot be opened.
@@ -104,6 +110,8 @@ impl App {
             net,
             key_sets: KeySets::default(),
             timeline: Timeline::default(),
+            key_uses: credentials::Uses::default(),
+            token_uses: credentials::Uses::default(),
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.places.reload(&app.db).await?;
@@ -133,11 +141,19 @@ impl App {
         Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
     }
 
+    /// The terms on which credentials are made and ended by a request of this subject that comes from there, now.
+    pub fn credential_terms<'a>(&'a self, origin: &'a Origin, by: SubjectId) -> credentials::Terms<'a> {
+        let Self { keys, random, config, clock, .. } = self;
+        let tag = &config.tokens.api_key_tag;
+        credentials::Terms { keys, random, tag, origin, by: Some(by), now: clock.now() }
+    }
+
     /// Runs a verb that may cut somebody off. On this node the cut holds before the answer goes out; the others hear of it.
     pub async fn cut<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>) -> Result<T, db::Error> {
         let outcome = self.db.write(verb).await?;
         self.access.forget_subjects();
         self.access.forget_clients();
+        self.access.forget_keys();
         self.access.reload_revocations(&self.db, self.clock.now()).await?;
         Ok(outcome)
     }

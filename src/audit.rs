@@ -116,6 +116,18 @@ pub enum Event {
     SigningKeyRotated,
     /// A caller left a note.
     NoteLeft,
+    /// Somebody made an API key.
+    ApiKeyMade,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// Another API key took the place of one.
+    ApiKeyReplaced,
+    /// Somebody made a personal access token.
+    PersonalTokenMade,
+    /// A personal access token was revoked.
+    PersonalTokenRevoked,
+    /// Another personal access token took the place of one.
+    PersonalTokenReplaced,
 }
 
 impl Event {
@@ -172,6 +184,12 @@ impl Event {
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",
             Self::NoteLeft => "note.left",
+            Self::ApiKeyMade => "api_key.made",
+            Self::ApiKeyRevoked => "api_key.revoked",
+            Self::ApiKeyReplaced => "api_key.replaced",
+            Self::PersonalTokenMade => "personal_token.made",
+            Self::PersonalTokenRevoked => "personal_token.revoked",
+            Self::PersonalTokenReplaced => "personal_token.replaced",
         }
     }
 }
@@ -215,11 +233,12 @@ impl Entry {
         self
     }
 
-    /// Concerns this person or service account.
+    /// Concerns this person or service account; a workspace has no column of its own.
     pub fn subject(mut self, subject: SubjectId) -> Self {
         match subject {
             SubjectId::Person(user) => self.user = Some(user),
             SubjectId::Service(account) => self.service_account = Some(account),
+            SubjectId::Workspace(_) => {}
         }
         self
     }

@@ -9,9 +9,8 @@ use crate::credentials::personal_tokens::{NewToken, drawn};
 use crate::credentials::{CredentialName, CredentialNameError};
 use crate::crypto::{PlainToken, Random};
 use crate::grants::sign::{Signing, SigningError};
-use crate::places::{Reach, Tree};
+use crate::places::{PlacePath, Reach, Tree};
 use crate::types::{PersonalTokenId, Scope, ServerId, UserId, known_scopes};
-use crate::upstreams::Server;
 
 /// What somebody wants of a token, as it was typed.
 #[derive(Clone, Debug)]
@@ -26,10 +25,19 @@ pub struct Wanted {
     pub scope: String,
     /// Places, each by its path in words or its id.
     pub places: Vec<String>,
-    /// The one server that it is for, by its name or its id.
-    pub server: Option<String>,
+    /// The one server that it is for.
+    pub server: Option<WantedServer>,
     /// How long it is good; for ever when there is none.
     pub lifetime: Option<TimeDelta>,
+}
+
+/// A server, as somebody named it.
+#[derive(Clone, Debug)]
+pub struct WantedServer {
+    /// What they wrote.
+    pub written: String,
+    /// Which that is, if there is one, and where.
+    pub found: Option<(ServerId, PlacePath)>,
 }
 
 /// What there is to know of the installation while a token is judged.
@@ -37,8 +45,6 @@ pub struct Wanted {
 pub struct Installation<'a> {
     /// Its places.
     pub tree: &'a Tree,
-    /// Its servers.
-    pub servers: &'a [Server],
     /// The longest that a token is good, if the operator says so.
     pub most: Option<TimeDelta>,
     /// What such tokens open.
@@ -98,7 +104,7 @@ pub fn judge(maker: &Maker<'_>, wanted: Wanted, here: &Installation<'_>) -> Resu
     let name: CredentialName = wanted.name.parse()?;
     let scope = judge_scope(maker, &wanted.scope)?;
     let reach = scoping::judge_places(maker, &wanted.places, here.tree)?;
-    let server = wanted.server.map(|server| judge_server(maker, &server, &reach, here.servers)).transpose()?;
+    let server = wanted.server.map(|server| judge_server(maker, server, &reach)).transpose()?;
     let expires_at = judge_lifetime(wanted.lifetime, here.most)?.map(|lifetime| here.now + lifetime);
     Ok(NewToken {
         id: wanted.id,
@@ -124,11 +130,10 @@ fn judge_scope(maker: &Maker<'_>, wanted: &str) -> Result<Scope, Refusal> {
     if scope.is_empty() { Err(Refusal::NoScope) } else { Ok(scope) }
 }
 
-fn judge_server(maker: &Maker<'_>, wanted: &str, reach: &Reach, servers: &[Server]) -> Result<ServerId, Refusal> {
-    let named = |server: &&Server| server.name == wanted || server.id.to_string() == wanted;
-    let reached = |server: &&Server| maker.reaches(&server.place) && reach.covers(&server.place);
-    let found = servers.iter().find(named).filter(reached);
-    found.map(|server| server.id).ok_or_else(|| Refusal::Server(wanted.to_owned()))
+/// One that is not there and one that is out of reach are the same.
+fn judge_server(maker: &Maker<'_>, wanted: WantedServer, reach: &Reach) -> Result<ServerId, Refusal> {
+    let reached = wanted.found.filter(|(_, place)| maker.reaches(place) && reach.covers(place));
+    reached.map(|(id, _)| id).ok_or(Refusal::Server(wanted.written))
 }
 
 fn judge_lifetime(wanted: Option<TimeDelta>, most: Option<TimeDelta>) -> Result<Option<TimeDelta>, Refusal> {

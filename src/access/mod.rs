@@ -5,12 +5,14 @@
 //! of changes asks the database instead, and one that cannot ask answers "try again", never "no" and never "yes".
 
 pub mod action;
+pub mod admit_key;
 pub mod admit_token;
 pub mod authenticate;
 pub mod make_token;
 pub mod policy;
 pub mod principal;
 mod remembered;
+pub mod scoping;
 mod seen_proofs;
 pub mod snapshot;
 

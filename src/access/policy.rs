@@ -68,6 +68,7 @@ fn refuses_disabled(principal: &Principal, _: &Action<'_>) -> Option<Decision> {
     let why = match principal.subject {
         Subject::Person(_) => "this person may no longer do anything here",
         Subject::Service(_) => "this service account may no longer do anything here",
+        Subject::Workspace(_) => "this workspace may no longer do anything here",
     };
     principal.subject.is_disabled().then_some(Decision::Denied(why))
 }

@@ -48,6 +48,15 @@ where
         Ok(Some(fact))
     }
 
+    /// The fact of this key, if it is in memory.
+    pub(super) fn remembered<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.facts.get(key)
+    }
+
     /// Forgets them all.
     pub(super) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);

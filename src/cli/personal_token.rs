@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::installation::{self, Installation, Role};
 use super::outcome::{Failure, Report};
 use super::token_file;
-use crate::access::make_token::{self, Wanted};
+use crate::access::make_token::{self, Wanted, WantedServer};
 use crate::access::scoping::Maker;
 use crate::access::{Subject, scoping};
 use crate::audit::Origin;
@@ -23,7 +23,7 @@ use crate::identity::Person;
 use crate::identity::user::{User, person};
 use crate::places::Tree;
 use crate::types::{DEFAULT_WORKSPACE, PersonalTokenId};
-use crate::upstreams::Server;
+use crate::upstreams::{Server, server};
 
 /// A token for somebody. It is shown once.
 #[derive(Debug, Args)]
@@ -91,7 +91,6 @@ impl Create {
             let issuer = config.server.public_url.issuer();
             let here = make_token::Installation {
                 tree: &tree,
-                servers: &servers,
                 most: config.lifetimes.personal_token,
                 audience: config.tokens.gateway_audience.as_deref().unwrap_or(issuer),
                 random: &open.random,
@@ -103,7 +102,7 @@ impl Create {
                 name: self.name,
                 scope: self.scopes.replace(',', " "),
                 places: self.scope,
-                server: self.server,
+                server: self.server.map(|written| WantedServer { found: server::named(&servers, &written), written }),
                 lifetime: self.expires,
             };
             let subject = Subject::Person(owner.into());

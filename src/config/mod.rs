@@ -22,7 +22,7 @@ pub use load::{ConfigFile, Effective, Loaded, Source};
 pub use registration::{RegistrationConfig, RegistrationMode, StatementIssuer};
 pub use setting::{SETTINGS, Setting};
 
-use crate::types::{Algorithm, PublicUrl};
+use crate::types::{Algorithm, KeyTag, PublicUrl};
 
 /// A length of time as settings and command lines write it, such as `7d` or `1h 30m`.
 pub fn duration(text: &str) -> Option<TimeDelta> {
@@ -78,6 +78,7 @@ impl Default for Config {
                 access_token_algorithm: Algorithm::Es256,
                 gateway_audience: None,
                 require_dpop_nonce: false,
+                api_key_tag: KeyTag::default(),
             },
             registration: RegistrationConfig::default(),
             outbound: OutboundConfig::default(),
@@ -191,6 +192,8 @@ pub struct TokenConfig {
     pub gateway_audience: Option<String>,
     /// `PORTCULLIS_REQUIRE_DPOP_NONCE`: DPoP proofs must carry a nonce of ours. Off by default: it costs a round trip.
     pub require_dpop_nonce: bool,
+    /// `PORTCULLIS_API_KEY_TAG`: what new API keys begin with, default `pcl`.
+    pub api_key_tag: KeyTag,
 }
 
 /// How we go out to URLs that others gave us.

@@ -237,6 +237,19 @@ pub static SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "PORTCULLIS_API_KEY_TAG",
+        meaning: "What new API keys begin with; keys that were made under another tag keep working.",
+        allowed: "2 to 16 lower-case letters and digits, such as acme, and not pcl and one letter",
+        place: Place {
+            set: |config, text| {
+                config.tokens.api_key_tag = text.parse().ok()?;
+                Some(())
+            },
+            show: |config| Some(config.tokens.api_key_tag.to_string()),
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_ACCESS_TOKEN_LIFETIME",
         meaning: "How long an access token is good.",
         allowed: "1s to 24h, such as 1h",

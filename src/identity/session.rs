@@ -104,7 +104,7 @@ impl Opening {
 }
 
 /// Enough of a `User-Agent` to recognise one's own browser by.
-fn shortened(user_agent: &str) -> String {
+pub fn shortened(user_agent: &str) -> String {
     user_agent.chars().filter(|c| !c.is_control()).take(256).collect()
 }
 

@@ -9,15 +9,16 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::db::changes::Change;
 use crate::grants::{client, revocation, signing_key};
-use crate::{identity, places, upstreams};
+use crate::{credentials, identity, places, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 6] = [
+const TOPICS: [&str; 7] = [
     revocation::CHANGED,
     identity::CHANGED,
     client::CHANGED,
+    credentials::CHANGED,
     signing_key::CHANGED,
     places::CHANGED,
     upstreams::CHANGED,
@@ -73,7 +74,14 @@ impl Due {
             }
         }
         // A key may have been withdrawn because somebody else has it: what it signed is good no more.
-        let decisive = [revocation::CHANGED, identity::CHANGED, client::CHANGED, signing_key::CHANGED];
+        let decisive = [
+            revocation::CHANGED,
+            identity::CHANGED,
+            client::CHANGED,
+            credentials::CHANGED,
+            signing_key::CHANGED,
+            places::CHANGED,
+        ];
         if decisive.iter().all(|topic| !self.topics.contains(topic))
             && let Some(connection) = self.connection.take()
         {
@@ -93,11 +101,17 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         }
         places::CHANGED => {
             app.places.reload(&app.db).await.map_err(|error| error.to_string())?;
+            // Workspaces act, too, by keys of their own.
+            app.access.forget_subjects();
             app.servers.reload(&app.db).await.map_err(|error| error.to_string())
         }
         upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(|error| error.to_string()),
         client::CHANGED => {
             app.access.forget_clients();
+            Ok(())
+        }
+        credentials::CHANGED => {
+            app.access.forget_keys();
             Ok(())
         }
         _ => {

@@ -76,6 +76,12 @@ pub async fn all(conn: &mut Connection) -> QueryResult<Vec<Place>> {
     Ok(rows.into_iter().map(Place::from).collect())
 }
 
+/// The place of that id.
+pub async fn find(conn: &mut Connection, id: PlaceId) -> QueryResult<Option<Place>> {
+    let row: Option<Row> = places::table.find(id).select(COLUMNS).first(conn).await.optional()?;
+    Ok(row.map(Place::from))
+}
+
 /// The workspace of that name.
 pub async fn workspace(conn: &mut Connection, name: &str) -> QueryResult<Option<Place>> {
     let named = places::table.filter(places::parent_id.is_null().and(places::name.eq(name)));

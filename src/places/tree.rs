@@ -118,6 +118,33 @@ mod tests {
     }
 
     #[test]
+    fn of_two_reaches_what_lies_within_both_is_left() {
+        let place = |kind, parent, name: &str| Place {
+            id: PlaceId::fresh(),
+            kind,
+            parent,
+            name: name.parse().unwrap(),
+            title: name.to_owned(),
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        let workspace = place(Kind::Workspace, None, "acme");
+        let project = place(Kind::Project, Some(workspace.id), "apps");
+        let other = place(Kind::Workspace, None, "other");
+        let [workspace_id, project_id, other_id] = [workspace.id, project.id, other.id];
+        let tree = Tree::new(vec![workspace, project, other]);
+        for (one, two, both) in [
+            (Reach::Everywhere, Reach::of([project_id]), Reach::of([project_id])),
+            (Reach::of([workspace_id]), Reach::of([project_id, other_id]), Reach::of([project_id])),
+            (Reach::of([workspace_id, other_id]), Reach::of([other_id]), Reach::of([other_id])),
+            (Reach::of([workspace_id]), Reach::of([other_id]), Reach::of([])),
+            (Reach::of([workspace_id]), Reach::of([]), Reach::of([])),
+        ] {
+            assert_eq!(one.within(&two, &tree), both);
+            assert_eq!(two.within(&one, &tree), both);
+        }
+    }
+
+    #[test]
     fn a_path_in_words_leads_to_one_place_and_back() {
         let acme = place(Kind::Workspace, None, "acme");
         let other = place(Kind::Workspace, None, "other");

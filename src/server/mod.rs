@@ -19,7 +19,7 @@ use actix_web::{App as Actix, HttpServer};
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
-use crate::http::limit::{PushLimit, RefusalLimit, RegistrationLimit, SignInLimits};
+use crate::http::limit::{KeyLimits, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -35,6 +35,9 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     stop.await;
     handle.stop(true).await;
     drop(jobs);
+    if let Err(error) = jobs::last_used::write(&app).await {
+        tracing::warn!(%error, "could not write down when keys were last used");
+    }
     serving.await.map_err(io::Error::other)?
 }
 
@@ -45,6 +48,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let flows = Data::new(FlowLimits::new(&app.clock));
     let registration = Data::new(RegistrationLimit::new(&app.clock));
     let pushing = Data::new(PushLimit::new(&app.clock));
+    let keys = Data::new(KeyLimits::new(&app.clock));
     let refusals = Data::new(RefusalLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
@@ -59,6 +63,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(registration.clone())
             .app_data(pushing.clone())
             .app_data(refusals.clone())
+            .app_data(keys.clone())
             .app_data(devices.clone())
             .app_data(flows.clone())
             .app_data(tools.clone())

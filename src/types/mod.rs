@@ -3,6 +3,8 @@
 mod algorithm;
 mod client_id;
 mod ids;
+mod key_tag;
+mod networks;
 mod numeric_date;
 mod permissions;
 mod place_name;
@@ -20,6 +22,8 @@ pub use ids::{
     ApiKeyId, FlowId, GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PersonalTokenId, PlaceId,
     PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
+pub use key_tag::{KeyTag, KeyTagError};
+pub use networks::{Networks, NetworksError};
 pub use numeric_date::NumericDate;
 pub use permissions::{Permissions, PermissionsError, Thing, Verb};
 pub use place_name::{PlaceName, PlaceNameError};

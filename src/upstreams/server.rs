@@ -37,6 +37,12 @@ impl Server {
     }
 }
 
+/// Which of these servers has that name or id, and where it is.
+pub fn named(servers: &[Server], written: &str) -> Option<(ServerId, PlacePath)> {
+    let named = |server: &&Server| server.name == written || server.id.to_string() == written;
+    servers.iter().find(named).map(|server| (server.id, server.place.clone()))
+}
+
 /// A registered server as those see it who manage.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = servers, check_for_backend(diesel::pg::Pg))]

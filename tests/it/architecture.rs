@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "doctor", "grants", "identity", "places", "upstreams"];
+const DOMAIN: &[&str] = &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -35,7 +35,8 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("identity", &[BASE, &["audit", "places", "schema"]]),
     ("upstreams", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("grants", &[BASE, &["audit", "identity", "places", "schema"]]),
-    ("access", &[BASE, &["audit", "grants", "identity", "places"]]),
+    ("credentials", &[BASE, &["audit", "identity", "places", "schema"]]),
+    ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places"]]),
     // Shared by the faces.
     ("app", &[BASE, DOMAIN, &["net"]]),
     ("errands", &[BASE, DOMAIN, &["app", "net"]]),
@@ -59,8 +60,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["crypto"]),
     ("askama", &["http/page", "web"]),
     ("clap", &["cli"]),
-    ("diesel", &["audit", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"]),
-    ("diesel_async", &["audit", "db", "grants", "identity", "places", "upstreams"]),
+    (
+        "diesel",
+        &["audit", "credentials", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"],
+    ),
+    ("diesel_async", &["audit", "credentials", "db", "grants", "identity", "places", "upstreams"]),
     ("diesel_migrations", &["db"]),
     ("flate2", &["http"]),
     ("governor", &["http", "net"]),
@@ -83,6 +87,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 /// Every table, and the one file that writes it.
 const OWNERS: &[(&str, &str)] = &[
+    ("api_keys", "credentials/api_key.rs"),
     ("audit_events", "audit.rs"),
     ("authorization_codes", "grants/authorization_code.rs"),
     ("clients", "grants/client.rs"),

@@ -36,6 +36,17 @@ type Entry = (&'static str, Life, &'static [(Column, &'static [&'static str])]);
 
 const CENSUS: &[Entry] = &[
     (
+        "api_keys",
+        Kept("the history of a workspace: what was revoked stays to be seen"),
+        &[
+            (Secret, &["key_hash"]),
+            (Personal, &["user_id", "made_by", "revoked_by", "last_used_at", "last_used_address", "last_used_client"]),
+            (Plain, &["id", "workspace_id", "service_account_id", "name", "key_version", "prefix", "reach"]),
+            (Plain, &["permissions", "allowed_networks", "rate_limit", "created_at", "expires_at", "ends_at"]),
+            (Plain, &["revoked_at", "replaced_by"]),
+        ],
+    ),
+    (
         "audit_events",
         Kept("the trail outlives what it tells of"),
         &[

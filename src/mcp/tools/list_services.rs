@@ -43,7 +43,7 @@ fn service(server: &Server) -> Value {
 
 /// The servers that this caller may find.
 pub(super) fn visible<'a>(principal: &Principal, servers: &'a [Server]) -> impl Iterator<Item = &'a Server> {
-    servers.iter().filter(move |server| {
+    servers.iter().filter(|server| {
         let see = Action::SeeServer { id: server.id, server: &server.name, at: &server.place };
         policy::decide(principal, &see) == Decision::Allowed
     })

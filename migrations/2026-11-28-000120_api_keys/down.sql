@@ -1,0 +1,2 @@
+DROP TABLE api_keys;
+DROP FUNCTION api_keys_stay_what_they_are();

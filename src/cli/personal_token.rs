@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::installation::{self, Installation, Role};
+use super::installation::{self, Role};
 use super::outcome::{Failure, Report};
 use super::token_file;
 use crate::access::make_token::{self, Wanted, WantedServer};
@@ -15,7 +15,7 @@ use crate::access::{Subject, scoping};
 use crate::audit::Origin;
 use crate::config::{self, Config};
 use crate::credentials::personal_token::{self, Listing};
-use crate::credentials::{PersonalToken, Sort, Terms, personal_tokens};
+use crate::credentials::{PersonalToken, Sort, personal_tokens};
 use crate::crypto::jwt;
 use crate::db::Connection;
 use crate::grants::sign::Signing;

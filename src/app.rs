@@ -17,9 +17,9 @@ use crate::grants::client_names::ClientNames;
 use crate::grants::sign::{Signing, SigningError};
 use crate::grants::timeline::Timeline;
 use crate::net::{Net, NetSetupError};
-use crate::places;
+use crate::places::{self, Tree};
 use crate::types::{ApiKeyId, PersonalTokenId, SubjectId};
-use crate::upstreams::Catalogue;
+use crate::upstreams::{Catalogue, Server};
 
 /// Everything a request may reach; shared by all workers.
 pub struct App {
@@ -146,6 +146,37 @@ impl App {
         let Self { keys, random, config, clock, .. } = self;
         let tag = &config.tokens.api_key_tag;
         credentials::Terms { keys, random, tag, origin, by: Some(by), now: clock.now() }
+    }
+
+    /// Every place, as things are: from memory where that can be trusted (`decisions` 3).
+    pub async fn tree(&self) -> Result<Arc<Tree>, db::Error> {
+        if self.access.is_current(&self.changes) {
+            return Ok(self.places.tree());
+        }
+        let mut conn = self.db.read().await?;
+        Ok(Arc::new(Tree::load(&mut conn).await?))
+    }
+
+    /// The servers that are switched on, as things are: from memory where that can be trusted (`decisions` 3).
+    pub async fn enabled_servers(&self) -> Result<Arc<Vec<Server>>, db::Error> {
+        if self.access.is_current(&self.changes) {
+            return Ok(self.servers.enabled());
+        }
+        let mut conn = self.db.read().await?;
+        let tree = Tree::load(&mut conn).await?;
+        Ok(Arc::new(Server::enabled(&mut conn, &tree).await?))
+    }
+
+    /// Runs a verb that changes where things are. On this node it is so before the answer goes out; the others hear of it.
+    pub async fn arrange<T>(
+        &self,
+        verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>,
+    ) -> Result<T, db::Error> {
+        let outcome = self.db.write(verb).await?;
+        self.access.forget_subjects();
+        self.places.reload(&self.db).await?;
+        self.servers.reload(&self.db).await?;
+        Ok(outcome)
     }
 
     /// Runs a verb that may cut somebody off. On this node the cut holds before the answer goes out; the others hear of it.

@@ -128,6 +128,20 @@ pub enum Event {
     PersonalTokenRevoked,
     /// Another personal access token took the place of one.
     PersonalTokenReplaced,
+    /// A workspace, project or folder was made.
+    PlaceMade,
+    /// It has another name or title.
+    PlaceRenamed,
+    /// It was removed.
+    PlaceRemoved,
+    /// A person was put into a workspace.
+    MemberAdded,
+    /// A person is something else there.
+    MemberChanged,
+    /// A person is not in it any more.
+    MemberRemoved,
+    /// A server went to another place.
+    ServerMoved,
 }
 
 impl Event {
@@ -190,6 +204,13 @@ impl Event {
             Self::PersonalTokenMade => "personal_token.made",
             Self::PersonalTokenRevoked => "personal_token.revoked",
             Self::PersonalTokenReplaced => "personal_token.replaced",
+            Self::PlaceMade => "place.made",
+            Self::PlaceRenamed => "place.renamed",
+            Self::PlaceRemoved => "place.removed",
+            Self::MemberAdded => "workspace.member_added",
+            Self::MemberChanged => "workspace.member_changed",
+            Self::MemberRemoved => "workspace.member_removed",
+            Self::ServerMoved => "server.moved",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::identity::{Person, Rights, ServiceAccount};
-use crate::places::{Place, Reach};
+use crate::places::{Actor, Place, Reach};
 use crate::types::{ApiKeyId, GrantId, Permissions, PersonalTokenId, PlaceId, Scope, ServerId, SubjectId, Thing};
 
 /// A caller whose credential was good a moment ago.
@@ -109,6 +109,15 @@ impl Subject {
             Self::Person(person) => person.is_disabled,
             Self::Service(account) => account.is_disabled,
             Self::Workspace(_) => false,
+        }
+    }
+
+    /// Itself as one who arranges places and members.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Person(person) => Actor::Person { id: person.id, is_admin: person.is_admin },
+            Self::Service(account) => Actor::Program { id: account.id, workspace: account.workspace },
+            Self::Workspace(place) => Actor::Workspace(place.id),
         }
     }
 

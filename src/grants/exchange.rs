@@ -26,6 +26,8 @@ pub struct Judged {
     pub grant: Option<GrantId>,
     /// What it may do as things are now.
     pub scope: Scope,
+    /// True when its client is narrowed to places or permissions, beside that scope.
+    pub is_narrowed: bool,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
     /// Who acts in it already.
@@ -103,6 +105,10 @@ pub async fn exchange(
 /// Who acts in the new token.
 fn acting(client: &Client, subject: &Judged, actor: Option<Judged>) -> Result<Option<Actor>, &'static str> {
     let is_own = subject.client_id == client.id;
+    // What narrows a token is its client's, and would be left behind with it.
+    if subject.is_narrowed && !is_own {
+        return Err("The client of the subject_token is narrowed to places or permissions, so it is not for others");
+    }
     let newest = match actor {
         Some(actor) if actor.client_id != client.id => {
             return Err("The actor_token was issued to another client");

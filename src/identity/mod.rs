@@ -2,7 +2,7 @@
 //!
 //! Nouns: [`user`], [`group`], [`service_account`], [`session`],
 //! [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
-//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`].
+//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`], [`membership`].
 
 mod account_name;
 pub mod add_group;
@@ -10,6 +10,7 @@ pub mod add_person;
 pub mod disable;
 pub mod group;
 pub mod linked_account;
+pub mod membership;
 mod new_password;
 mod person;
 pub mod recognise;

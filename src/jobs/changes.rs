@@ -81,6 +81,7 @@ impl Due {
             credentials::CHANGED,
             signing_key::CHANGED,
             places::CHANGED,
+            upstreams::CHANGED,
         ];
         if decisive.iter().all(|topic| !self.topics.contains(topic))
             && let Some(connection) = self.connection.take()

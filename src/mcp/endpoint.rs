@@ -13,6 +13,7 @@ use crate::access::Principal;
 use crate::access::principal::Credential;
 use crate::app::App;
 use crate::http::caller::{Caller, Resource};
+use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
 use crate::http::origin::origin_of;
 use crate::mcp::effects;
@@ -40,7 +41,13 @@ async fn authenticated(principal: &Principal, request: &HttpRequest, payload: Pa
     if has_token_in_query(request) {
         return failed(&Failure::invalid_request("Access tokens belong in the Authorization header, never in the URL"));
     }
-    let servers = app.servers.enabled();
+    let servers = match app.enabled_servers().await {
+        Ok(servers) => servers,
+        Err(error) => {
+            tracing::warn!(%error, "which servers there are could not be asked");
+            return Challenge::unavailable().error_response();
+        }
+    };
     let client_name = match &principal.credential {
         Credential::AccessToken(token) => app.client_names.of(&app.db, &token.client_id).await,
         Credential::ApiKey(key) => Some(key.name.as_str().into()),

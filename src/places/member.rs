@@ -8,7 +8,7 @@ use diesel::sql_types::{Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
-use crate::schema::{places, workspace_members};
+use crate::schema::{places, users, workspace_members};
 use crate::types::{PlaceId, UserId};
 
 /// What somebody is in a workspace. The order is that of power.
@@ -122,4 +122,103 @@ pub async fn join_named(
         .execute(conn)
         .await?;
     Ok(joined > 0)
+}
+
+/// One member of a workspace, as others see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// The name that they sign in with.
+    pub username: String,
+    /// The name that they are shown by.
+    pub display_name: String,
+    /// As what they are in it.
+    pub role: Role,
+    /// Since when.
+    pub joined_at: DateTime<Utc>,
+    /// True when they may do nothing at all at present.
+    pub is_disabled: bool,
+}
+
+/// At most `limit` members of a workspace by user name, those behind `after` if it is given, whose names contain `search`.
+pub async fn of_workspace(
+    conn: &mut Connection,
+    workspace: PlaceId,
+    search: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> QueryResult<Vec<Member>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let like = format!("%{}%", search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let here = workspace_members::table.inner_join(users::table).filter(workspace_members::workspace_id.eq(workspace));
+    let found = here.filter(users::username.ilike(like.clone()).or(users::display_name.ilike(like)));
+    let behind = users::username.gt(after.unwrap_or_default());
+    let columns = (
+        users::id,
+        users::username,
+        users::display_name,
+        workspace_members::role,
+        workspace_members::joined_at,
+        users::disabled_at.is_not_null(),
+    );
+    let rows: Vec<(UserId, String, String, String, DateTime<Utc>, bool)> =
+        found.filter(behind).order(users::username).limit(limit).select(columns).load(conn).await?;
+    let member = |(user, username, display_name, role, joined_at, is_disabled): (_, _, _, String, _, _)| {
+        Some(Member { user, username, display_name, role: Role::named(&role)?, joined_at, is_disabled })
+    };
+    Ok(rows.into_iter().filter_map(member).collect())
+}
+
+/// How many are in a workspace.
+pub async fn count(conn: &mut Connection, workspace: PlaceId) -> QueryResult<i64> {
+    workspace_members::table.filter(workspace_members::workspace_id.eq(workspace)).count().get_result(conn).await
+}
+
+/// What somebody is in a workspace at this moment.
+pub async fn role(conn: &mut Connection, workspace: PlaceId, user: UserId) -> QueryResult<Option<Role>> {
+    let found = workspace_members::table.find((workspace, user)).select(workspace_members::role);
+    let role: Option<String> = found.first(conn).await.optional()?;
+    Ok(role.as_deref().and_then(Role::named))
+}
+
+/// Holds everything about the members of a workspace until the transaction ends, and says who its owners are; `None` when
+/// there is no such workspace. Two who remove each other are judged one after the other.
+pub async fn hold_owners(conn: &mut Connection, workspace: PlaceId) -> QueryResult<Option<Vec<UserId>>> {
+    let there = places::table.find(workspace).filter(places::parent_id.is_null()).select(places::id);
+    let held: Option<PlaceId> = there.for_no_key_update().first(conn).await.optional()?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    let owners = workspace_members::table
+        .filter(workspace_members::workspace_id.eq(workspace).and(workspace_members::role.eq(Role::Owner.name())));
+    owners.select(workspace_members::user_id).load(conn).await.map(Some)
+}
+
+/// Makes somebody that in a workspace, whatever they were there.
+pub async fn set(
+    conn: &mut Connection,
+    workspace: PlaceId,
+    user: UserId,
+    role: Role,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    diesel::insert_into(workspace_members::table)
+        .values((
+            workspace_members::workspace_id.eq(workspace),
+            workspace_members::user_id.eq(user),
+            workspace_members::role.eq(role.name()),
+            workspace_members::joined_at.eq(now),
+        ))
+        .on_conflict((workspace_members::workspace_id, workspace_members::user_id))
+        .do_update()
+        .set(workspace_members::role.eq(role.name()))
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Takes somebody out of a workspace.
+pub async fn remove(conn: &mut Connection, workspace: PlaceId, user: UserId) -> QueryResult<()> {
+    diesel::delete(workspace_members::table.find((workspace, user))).execute(conn).await.map(drop)
 }

@@ -82,6 +82,21 @@ pub async fn find(conn: &mut Connection, id: PlaceId) -> QueryResult<Option<Plac
     Ok(row.map(Place::from))
 }
 
+/// The workspace in which a place is, or which it is.
+pub async fn workspace_of(conn: &mut Connection, id: PlaceId) -> QueryResult<Option<PlaceId>> {
+    let mut inner = id;
+    loop {
+        let row: Option<Option<PlaceId>> =
+            places::table.find(inner).select(places::parent_id).first(conn).await.optional()?;
+        match row {
+            None => return Ok(None),
+            Some(None) => return Ok(Some(inner)),
+            // The database allows three levels, so this ends.
+            Some(Some(parent)) => inner = parent,
+        }
+    }
+}
+
 /// The workspace of that name.
 pub async fn workspace(conn: &mut Connection, name: &str) -> QueryResult<Option<Place>> {
     let named = places::table.filter(places::parent_id.is_null().and(places::name.eq(name)));
@@ -107,4 +122,31 @@ pub(super) async fn insert(conn: &mut Connection, new: &Place) -> QueryResult<bo
         changes::announce(conn, super::CHANGED).await?;
     }
     Ok(made > 0)
+}
+
+/// The place of that id, held until the transaction ends: nobody changes it, and nothing is put into it by [`remove`]'s back.
+pub(super) async fn hold(conn: &mut Connection, id: PlaceId) -> QueryResult<Option<Place>> {
+    let row: Option<Row> = places::table.find(id).select(COLUMNS).for_update().first(conn).await.optional()?;
+    Ok(row.map(Place::from))
+}
+
+/// True when a place beside this one has that name.
+pub(super) async fn is_taken(conn: &mut Connection, place: &Place, name: &PlaceName) -> QueryResult<bool> {
+    let beside = places::parent_id.is_not_distinct_from(place.parent).and(places::id.ne(place.id));
+    let other: Option<PlaceId> =
+        places::table.filter(beside.and(places::name.eq(name))).select(places::id).first(conn).await.optional()?;
+    Ok(other.is_some())
+}
+
+/// Gives a place another name and title.
+pub(super) async fn rename(conn: &mut Connection, id: PlaceId, name: &PlaceName, title: &str) -> QueryResult<()> {
+    let values = (places::name.eq(name), places::title.eq(title));
+    diesel::update(places::table.find(id)).set(values).execute(conn).await?;
+    changes::announce(conn, super::CHANGED).await
+}
+
+/// Removes a place that nothing is in.
+pub(super) async fn remove(conn: &mut Connection, id: PlaceId) -> QueryResult<()> {
+    diesel::delete(places::table.find(id)).execute(conn).await?;
+    changes::announce(conn, super::CHANGED).await
 }

@@ -4,6 +4,7 @@ mod front_door;
 pub mod layers;
 pub mod log;
 pub mod operations;
+mod realm;
 mod refusal;
 pub mod routes;
 

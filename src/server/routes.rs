@@ -6,7 +6,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
-use super::{operations, refusal};
+use super::{operations, realm, refusal};
 use crate::api;
 use crate::config::ServerConfig;
 use crate::http::form::FORM_LIMIT;
@@ -16,7 +16,7 @@ use crate::oauth::{
     authorize, client_configuration, device, discovery, end_session, introspect, jwks, par, register, revoke, token,
     userinfo,
 };
-use crate::types::{DEFAULT_WORKSPACE, PublicUrl};
+use crate::types::PublicUrl;
 use crate::web as pages;
 
 /// The whole table, below the public URL's own path.
@@ -60,14 +60,13 @@ fn oauth(config: &mut ServiceConfig) {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.route(read(authorize::get)).route(web::post().to(authorize::post)));
     }
-    // A workspace that does not exist is 404 (`decisions` 50).
-    let there = format!("{{workspace:{DEFAULT_WORKSPACE}}}");
-    let aliases = [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT].map(|path| path.replace("{workspace}", &there));
-    for path in
-        [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2].into_iter().chain(aliases.iter().map(String::as_str))
-    {
+    for path in [urls::TOKEN, urls::TOKEN_GUESS, urls::TOKEN_OAUTH2] {
         let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch));
         config.service(watched.wrap(anyone()).route(web::post().to(token::post)));
+    }
+    for path in [urls::TOKEN_OF_REALM, urls::TOKEN_OF_TENANT] {
+        let watched = posted(path, FORM_LIMIT).wrap(from_fn(flow::watch)).wrap(anyone());
+        config.service(watched.wrap(from_fn(realm::exists)).route(web::post().to(token::post)));
     }
     for path in [urls::REGISTER, urls::REGISTER_GUESS] {
         let watched = posted(path, register::LARGEST).wrap(from_fn(flow::watch));

@@ -1,6 +1,7 @@
 //! The MCP servers behind us.
 
 mod catalogue;
+pub mod move_server;
 pub mod server;
 
 /// What is announced when servers change.

@@ -87,6 +87,22 @@ pub async fn after(
     there.order(servers::name).limit(limit).select(Registered::as_select()).load(conn).await
 }
 
+/// The name and place of a server, held until the transaction ends.
+pub(super) async fn hold(conn: &mut Connection, id: ServerId) -> QueryResult<Option<(String, PlaceId)>> {
+    let query = servers::table.find(id).select((servers::name, servers::place_id));
+    query.for_no_key_update().first(conn).await.optional()
+}
+
+/// Puts a server into another place.
+pub(super) async fn put(conn: &mut Connection, id: ServerId, place: PlaceId) -> QueryResult<()> {
+    diesel::update(servers::table.find(id)).set(servers::place_id.eq(place)).execute(conn).await.map(drop)
+}
+
+/// The server of that name.
+pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<Registered>> {
+    servers::table.filter(servers::name.eq(name)).select(Registered::as_select()).first(conn).await.optional()
+}
+
 /// What a server cannot be called: the first segments of our own paths, those that are there and those that are promised
 /// (`decisions` 27). A test derives them from the route table.
 pub const RESERVED: [&str; 21] = [

@@ -6,6 +6,7 @@ pub mod confirm;
 pub mod consent;
 pub mod device;
 pub mod home;
+pub mod scoping;
 pub mod set_up;
 pub mod settings;
 pub mod shell;

@@ -45,8 +45,8 @@ impl Item {
 /// `GET /api/v1/mcp-servers`: the registered servers of the places that the caller manages, by name, switched on or not.
 pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(&request)?;
+    let tree = app.tree().await?;
     let mut conn = app.db.read().await?;
-    let tree = app.places.tree();
     let seen = tree.those(|path| {
         let see = Action::Manage { thing: Thing::Servers, verb: Verb::Read, at: Some(path) };
         policy::decide(&viewer, &see) == Decision::Allowed

@@ -43,8 +43,9 @@ fn service(server: &Server) -> Value {
 
 /// The servers that this caller may find.
 pub(super) fn visible<'a>(principal: &Principal, servers: &'a [Server]) -> impl Iterator<Item = &'a Server> {
-    servers.iter().filter(|server| {
+    let may_see = |server: &&Server| {
         let see = Action::SeeServer { id: server.id, server: &server.name, at: &server.place };
         policy::decide(principal, &see) == Decision::Allowed
-    })
+    };
+    servers.iter().filter(move |server| may_see(server))
 }

@@ -103,6 +103,7 @@ fn judged(principal: &Principal, credential: &AccessTokenCredential, act: Option
         client_id: credential.client_id.clone(),
         grant: credential.grant,
         scope: principal.scope.clone(),
+        is_narrowed: !principal.narrowing.is_none(),
         expires_at: credential.expires_at,
         act,
     }

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis::access::principal::{AccessTokenCredential, Credential};
-use portcullis::access::{Principal, Subject};
+use portcullis::access::{Narrowing, Principal, Subject};
 use portcullis::identity::Person;
 use portcullis::mcp::serve::{Answer, Reply, World, serve};
-use portcullis::types::{GrantId, PublicUrl, UserId};
+use portcullis::places::{PlacePath, Role};
+use portcullis::types::{GrantId, PlaceId, PublicUrl, UserId};
 use portcullis::upstreams::Server;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 const MODERN: &str = "2026-07-28";
 
@@ -34,6 +36,7 @@ fn ada(scope: &str) -> Principal {
         display_name: "Ada Lovelace".to_owned(),
         email: Some("ada@example.com".to_owned()),
         groups: vec!["engines".to_owned()],
+        workspaces: [(workspace(), Role::Member)].into_iter().collect(),
         is_admin: false,
         is_disabled: false,
     };
@@ -50,7 +53,13 @@ fn ada(scope: &str) -> Principal {
         credential: Credential::AccessToken(credential),
         scope: scope.parse().unwrap(),
         audience: "http://localhost:8080/mcp".to_owned(),
+        narrowing: Narrowing::default(),
     }
+}
+
+/// Where Ada and all servers are.
+fn workspace() -> PlaceId {
+    PlaceId(Uuid::nil())
 }
 
 fn public_url() -> PublicUrl {
@@ -62,6 +71,7 @@ fn servers() -> Vec<Server> {
         name: name.to_owned(),
         description: description.to_owned(),
         transport: "streamable-http".to_owned(),
+        place: PlacePath::workspace_itself(workspace()),
     };
     vec![server("calendar", "Meetings and free time"), server("tickets", "Issues of the quantum department")]
 }

@@ -169,8 +169,7 @@ fn a_token_without_an_mcp_scope_gets_nowhere() {
 #[test]
 fn only_a_caller_with_enough_scope_brings_about_an_effect() {
     let ada = ada("mcp:delete");
-    let Credential::AccessToken(token) = &ada.credential;
-    assert_eq!(call(&ada, "disconnect_me", json!({})).effect, Some(Effect::EndGrant(token.grant.unwrap())));
+    assert_eq!(call(&ada, "disconnect_me", json!({})).effect, Some(Effect::EndGrant(ada.credential.grant().unwrap())));
     let noted = call(&ada, "leave_note", json!({ "note": " deployed " }));
     assert_eq!(noted.effect, Some(Effect::LeaveNote("deployed".to_owned())));
     assert_eq!(call(&super::ada("mcp:write"), "disconnect_me", json!({})).effect, None);

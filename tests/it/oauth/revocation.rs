@@ -4,7 +4,8 @@ use portcullis::audit::Origin;
 use portcullis::grants::{disable, sign::AccessTokenClaims};
 use portcullis::http::urls;
 use portcullis::identity::service_account;
-use portcullis::types::SubjectId;
+use portcullis::places::place;
+use portcullis::types::{DEFAULT_WORKSPACE, SubjectId};
 use uuid::Uuid;
 
 use crate::support::app::Node;

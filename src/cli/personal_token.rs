@@ -102,7 +102,7 @@ impl Create {
                 name: self.name,
                 scope: self.scopes.replace(',', " "),
                 places: self.scope,
-                server: self.server.map(|written| WantedServer { found: server::named(&servers, &written), written }),
+                server: self.server.map(|written| WantedServer { found: server::enabled_as(&servers, &written), written }),
                 lifetime: self.expires,
             };
             let subject = Subject::Person(owner.into());

@@ -55,6 +55,12 @@ pub const MCP: &str = "/mcp";
 pub const API: &str = "/api/v1";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
+/// Personal access tokens.
+pub const API_ACCESS_TOKENS: &str = "/api/v1/access-tokens";
+/// One of them.
+pub const API_ACCESS_TOKEN: &str = "/api/v1/access-tokens/{id}";
+/// Its successor.
+pub const API_ACCESS_TOKEN_ROTATE: &str = "/api/v1/access-tokens/{id}/rotate";
 
 /// The front page.
 pub const HOME: &str = "/";
@@ -80,6 +86,16 @@ pub const JWT_TOKEN: &str = "/settings/token";
 pub const JWT_TOKEN_REVOKE: &str = "/settings/token/revoke";
 /// The token that was just made, as a file.
 pub const JWT_TOKEN_FILE: &str = "/settings/token/file";
+/// Settings → MCP Setup → Access Tokens.
+pub const ACCESS_TOKENS: &str = "/settings/tokens";
+/// A new one.
+pub const ACCESS_TOKENS_NEW: &str = "/settings/tokens/new";
+/// One of them.
+pub const ACCESS_TOKEN: &str = "/settings/tokens/{id}";
+/// Its successor.
+pub const ACCESS_TOKEN_ROTATE: &str = "/settings/tokens/{id}/rotate";
+/// Its end.
+pub const ACCESS_TOKEN_REVOKE: &str = "/settings/tokens/{id}/revoke";
 /// Sidebar → the workspace switcher.
 pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
 /// Every component in every state; in development builds only.

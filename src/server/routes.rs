@@ -110,6 +110,7 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 
 fn pages(config: &mut ServiceConfig) {
     use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::settings::tokens;
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -134,6 +135,21 @@ fn pages(config: &mut ServiceConfig) {
                 .route(web::post().to(pages::settings::jwt_token::post)),
         )
         .service(web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(pages::settings::jwt_token::revoke)))
+        .service(web::resource(urls::ACCESS_TOKENS).route(read(tokens::get)))
+        .service(
+            web::resource(urls::ACCESS_TOKENS_NEW).route(read(tokens::new)).route(web::post().to(tokens::make)),
+        )
+        .service(web::resource(urls::ACCESS_TOKEN).route(read(tokens::one)))
+        .service(
+            web::resource(urls::ACCESS_TOKEN_ROTATE)
+                .route(read(tokens::confirm_rotate))
+                .route(web::post().to(tokens::rotate)),
+        )
+        .service(
+            web::resource(urls::ACCESS_TOKEN_REVOKE)
+                .route(read(tokens::confirm_revoke))
+                .route(web::post().to(tokens::revoke)),
+        )
         .service(web::resource(urls::JWT_TOKEN_FILE).route(web::post().to(pages::settings::jwt_token::file)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))

@@ -38,7 +38,7 @@ impl Server {
 }
 
 /// Which of these servers has that name or id, and where it is.
-pub fn named(servers: &[Server], written: &str) -> Option<(ServerId, PlacePath)> {
+pub fn enabled_as(servers: &[Server], written: &str) -> Option<(ServerId, PlacePath)> {
     let named = |server: &&Server| server.name == written || server.id.to_string() == written;
     servers.iter().find(named).map(|server| (server.id, server.place.clone()))
 }

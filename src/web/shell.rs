@@ -47,6 +47,8 @@ pub enum Section {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Access Tokens.
+    AccessTokens,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -98,12 +100,13 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::AccessTokens, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
+            Self::AccessTokens => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -112,6 +115,7 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::AccessTokens => site.access_tokens(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -120,6 +124,7 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::AccessTokens => "Access Tokens",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

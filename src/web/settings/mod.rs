@@ -4,3 +4,4 @@ pub mod apps;
 #[cfg(debug_assertions)]
 pub mod components;
 pub mod jwt_token;
+pub mod tokens;

@@ -102,7 +102,9 @@ impl Create {
                 name: self.name,
                 scope: self.scopes.replace(',', " "),
                 places: self.scope,
-                server: self.server.map(|written| WantedServer { found: server::enabled_as(&servers, &written), written }),
+                server: self
+                    .server
+                    .map(|written| WantedServer { found: server::enabled_as(&servers, &written), written }),
                 lifetime: self.expires,
             };
             let subject = Subject::Person(owner.into());
@@ -116,7 +118,8 @@ impl Create {
             if !made.map_err(Failure::refused)? {
                 return Err(Failure::refused("the token could not be stored; try again"));
             }
-            let until = new.expires_at.map_or("it does not expire".to_owned(), |end| format!("good until {}", minute(end)));
+            let until =
+                new.expires_at.map_or("it does not expire".to_owned(), |end| format!("good until {}", minute(end)));
             let words = format!("{}\n{until}, and shown this once; its id is {}", token.reveal(), new.id);
             let facts = json!({
                 "id": new.id, "name": new.name, "access_token": token.reveal(), "client_id": new.client_id,

@@ -16,7 +16,9 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 
 fn token_in(text: &str) -> Option<String> {
     let token = match serde_json::from_str::<Value>(text) {
-        Ok(json) => json.get("access_token").or(json.pointer("/tokens/access_token")).unwrap_or(&json).as_str()?.to_owned(),
+        Ok(json) => {
+            json.get("access_token").or(json.pointer("/tokens/access_token")).unwrap_or(&json).as_str()?.to_owned()
+        }
         Err(_) => text.trim().to_owned(),
     };
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -132,7 +132,8 @@ pub(super) async fn hand_over(
     ends_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<PersonalToken>> {
-    let works = table::revoked_at.is_null().and(table::expires_at.is_null().or(table::expires_at.gt(now).assume_not_null()));
+    let works =
+        table::revoked_at.is_null().and(table::expires_at.is_null().or(table::expires_at.gt(now).assume_not_null()));
     let old = diesel::update(table::table.find(id).filter(works).filter(table::replaced_by.is_null()))
         .set((table::ends_at.eq(ends_at), table::replaced_by.eq(successor)))
         .returning(PersonalToken::as_returning())

@@ -28,6 +28,9 @@ pub enum Refusal {
     /// A page for system administrators, and somebody else.
     #[error("not an administrator")]
     NotAdministrator,
+    /// A form about something that is not there, or not theirs: nobody learns which.
+    #[error("nothing of theirs has that id")]
+    NotFound,
     /// A form that is not from a page of ours in this browser, or from too long ago.
     #[error("the form did not come from our own page in this browser session")]
     StaleForm,
@@ -78,6 +81,7 @@ impl Refusal {
             Self::SignIn { .. } => StatusCode::SEE_OTHER,
             // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
             Self::SignedOut | Self::NotAdministrator | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
             Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -102,6 +106,8 @@ impl Refusal {
                 titled(site, "For administrators", "This page is for those who administer this gate.")
                     .link(home, "Front page")
             }
+            Self::NotFound => titled(site, "It is not there", "Perhaps it is gone already. Nothing was done.")
+                .step("Go back and reload the page."),
             Self::StaleForm => ErrorPage::stale_form(site),
             Self::BadForm(_) => titled(site, "This form could not be read", "So nothing was done.").step(reload),
             Self::LargeForm => titled(site, "This form is too large", "So nothing was done.")

@@ -109,8 +109,8 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
     use pages::settings::tokens;
+    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -136,9 +136,7 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(pages::settings::jwt_token::revoke)))
         .service(web::resource(urls::ACCESS_TOKENS).route(read(tokens::get)))
-        .service(
-            web::resource(urls::ACCESS_TOKENS_NEW).route(read(tokens::new)).route(web::post().to(tokens::make)),
-        )
+        .service(web::resource(urls::ACCESS_TOKENS_NEW).route(read(tokens::new)).route(web::post().to(tokens::make)))
         .service(web::resource(urls::ACCESS_TOKEN).route(read(tokens::one)))
         .service(
             web::resource(urls::ACCESS_TOKEN_ROTATE)

@@ -103,6 +103,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("logout_notices", "grants/logout_notice.rs"),
     ("linked_accounts", "identity/linked_account.rs"),
     ("pending_requests", "grants/pending_request.rs"),
+    ("personal_tokens", "credentials/personal_token.rs"),
     ("places", "places/place.rs"),
     ("pushed_requests", "grants/pushed_request.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),

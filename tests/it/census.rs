@@ -148,6 +148,19 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "personal_tokens",
+        Kept("the history of what was handed out; goes with its owner"),
+        &[
+            (Secret, &["token_hash"]),
+            (Personal, &["user_id", "name", "revoked_by", "last_used_address", "last_used_client"]),
+            (
+                Plain,
+                &["id", "jti", "client_id", "key_version", "audience", "scope", "reach", "server_id", "created_at"],
+            ),
+            (Plain, &["expires_at", "ends_at", "revoked_at", "replaced_by", "last_used_at"]),
+        ],
+    ),
+    (
         "places",
         Kept("until somebody removes it"),
         &[(Plain, &["id", "kind", "parent_id", "parent_kind", "name", "title", "created_at"])],

@@ -8,7 +8,7 @@ use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
-use portcullis::web::confirm::ConfirmPage;
+use portcullis::web::confirm::ConfirmPage as QuestionPage;
 use portcullis::web::consent::ConsentPage;
 use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
@@ -16,6 +16,8 @@ use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
 #[cfg(debug_assertions)]
 use portcullis::web::settings::components::ComponentsPage;
+use portcullis::web::settings::jwt_token::TokenPage;
+use portcullis::web::settings::tokens::{NewTokenPage, OnePage, RotatePage, TokensPage};
 use portcullis::web::sign_in::SignInPage;
 use portcullis::web::sign_out::{SignOutPage, SignedOutPage};
 use scraper::{ElementRef, Html, Selector};
@@ -47,7 +49,12 @@ async fn every_page() -> Vec<Shown> {
     show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
-    show("confirm", ConfirmPage::samples(), &mut pages).await;
+    show("jwt_token", TokenPage::samples(), &mut pages).await;
+    show("tokens", TokensPage::samples(), &mut pages).await;
+    show("tokens_new", NewTokenPage::samples(), &mut pages).await;
+    show("tokens_one", OnePage::samples(), &mut pages).await;
+    show("tokens_rotate", RotatePage::samples(), &mut pages).await;
+    show("confirm", QuestionPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;

@@ -94,7 +94,7 @@ pub async fn revoke(
     let verb = async |conn: &mut Connection| own_token::end(conn, &terms, user, form.token).await;
     match app.cut(verb).await.map_err(|error| Refusal::from(error).to(&request))? {
         true => Ok(see_other(&app.at(urls::JWT_TOKEN)).finish()),
-        false => Err(Refusal::NotAdministrator.to(&request)),
+        false => Err(Refusal::NotFound.to(&request)),
     }
 }
 

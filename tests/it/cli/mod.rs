@@ -11,6 +11,7 @@ mod refused;
 mod registration_token;
 mod serve;
 mod settings;
+mod token;
 
 use std::path::Path;
 use std::process::{Command, Output};

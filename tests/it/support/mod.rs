@@ -13,6 +13,7 @@ pub mod issuers;
 pub mod m2m;
 pub mod relying_party;
 pub mod signer;
+pub mod tokens;
 pub mod witness;
 
 pub use answer::Answer;

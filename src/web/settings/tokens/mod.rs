@@ -161,7 +161,9 @@ fn state(token: &PersonalToken, now: DateTime<Utc>) -> Badge {
         State::Expired if token.replaced_by.is_some() => Badge::new(Tone::Ended, "Replaced"),
         State::Expired => Badge::new(Tone::Ended, "Expired"),
         State::Active if token.replaced_by.is_some() => Badge::new(Tone::Plain, "Being replaced"),
-        State::Active if age >= ROTATE_AFTER => Badge::new(Tone::Soon, format!("{} days old: rotate it", age.num_days())),
+        State::Active if age >= ROTATE_AFTER => {
+            Badge::new(Tone::Soon, format!("{} days old: rotate it", age.num_days()))
+        }
         State::Active => Badge::new(Tone::Good, "Active"),
     }
 }
@@ -199,7 +201,10 @@ impl TokensPage {
             ended: rows(&ended),
             old,
             command: format!("portcullis token-list --user {}", signed_in.person.username),
-            request: format!("curl -H \"Authorization: Bearer $TOKEN\" {}", app.at(crate::http::urls::API_ACCESS_TOKENS)),
+            request: format!(
+                "curl -H \"Authorization: Bearer $TOKEN\" {}",
+                app.at(crate::http::urls::API_ACCESS_TOKENS)
+            ),
             shell: Shell::of(app, signed_in, Menu::AccessTokens),
             site,
         })

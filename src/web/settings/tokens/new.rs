@@ -297,9 +297,12 @@ fn expirations(most: Option<TimeDelta>, chosen: &str) -> Vec<Choice> {
         Some(_) => Vec::new(),
         None => vec![Choice::new("never", "Never").words("without an end")],
     };
-    choices.extend(usual.iter().filter(|(length, _)| *length <= days).map(|(length, label)| {
-        Choice::new(length.to_string(), *label).words(format!("for {label}"))
-    }));
+    choices.extend(
+        usual
+            .iter()
+            .filter(|(length, _)| *length <= days)
+            .map(|(length, label)| Choice::new(length.to_string(), *label).words(format!("for {label}"))),
+    );
     if most.is_some() && usual.iter().all(|(length, _)| *length != days) {
         choices.push(Choice::new(days.to_string(), words::length(TimeDelta::days(days))));
     }

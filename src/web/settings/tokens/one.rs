@@ -148,17 +148,17 @@ fn subject(signed_in: &SignedIn) -> Subject {
 
 /// The token of that id, for its owner and for system administrators; nobody else learns that it is there.
 async fn seen(app: &App, signed_in: &SignedIn, id: &str) -> Result<PersonalToken, Refusal> {
-    let id: PersonalTokenId = id.parse().map_err(|_| Refusal::NotAdministrator)?;
+    let id: PersonalTokenId = id.parse().map_err(|_| Refusal::NotFound)?;
     let mut conn = app.db.read().await?;
     let found = personal_token::find(&mut conn, id).await.map_err(db::Error::from)?;
     let person = &signed_in.person;
-    found.filter(|token| token.user_id == person.id || person.is_admin).ok_or(Refusal::NotAdministrator)
+    found.filter(|token| token.user_id == person.id || person.is_admin).ok_or(Refusal::NotFound)
 }
 
 /// The token of that id, for its owner alone: whoever has its successor is that person.
 async fn own(app: &App, signed_in: &SignedIn, id: &str) -> Result<PersonalToken, Refusal> {
     let token = seen(app, signed_in, id).await?;
-    if token.user_id == signed_in.person.id { Ok(token) } else { Err(Refusal::NotAdministrator) }
+    if token.user_id == signed_in.person.id { Ok(token) } else { Err(Refusal::NotFound) }
 }
 
 /// What is known of a token.

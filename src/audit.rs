@@ -128,6 +128,8 @@ pub enum Event {
     PersonalTokenRevoked,
     /// Another personal access token took the place of one.
     PersonalTokenReplaced,
+    /// An API key or personal access token was used from a new network, or unusually often.
+    UnusualUse,
     /// A workspace, project or folder was made.
     PlaceMade,
     /// It has another name or title.
@@ -204,6 +206,7 @@ impl Event {
             Self::PersonalTokenMade => "personal_token.made",
             Self::PersonalTokenRevoked => "personal_token.revoked",
             Self::PersonalTokenReplaced => "personal_token.replaced",
+            Self::UnusualUse => "credential.unusual_use",
             Self::PlaceMade => "place.made",
             Self::PlaceRenamed => "place.renamed",
             Self::PlaceRemoved => "place.removed",

@@ -59,3 +59,23 @@ $$;
 
 CREATE TRIGGER personal_tokens_stay_what_they_are BEFORE UPDATE ON personal_tokens
     FOR EACH ROW EXECUTE FUNCTION personal_tokens_stay_what_they_are();
+
+-- What is usual for a key or token, so that what is not can be told to its owner.
+
+CREATE TABLE credential_habits (
+    credential_id UUID PRIMARY KEY,
+    api_key_id UUID UNIQUE REFERENCES api_keys ON DELETE CASCADE,
+    personal_token_id UUID UNIQUE REFERENCES personal_tokens ON DELETE CASCADE,
+    networks TEXT NOT NULL,
+    usual_rate DOUBLE PRECISION NOT NULL,
+    windows INTEGER NOT NULL,
+    noticed_at TIMESTAMPTZ,
+    notice TEXT,
+    CONSTRAINT credential_habits_one_credential CHECK (num_nonnulls(api_key_id, personal_token_id) = 1),
+    CHECK ((noticed_at IS NULL) = (notice IS NULL))
+);
+COMMENT ON TABLE credential_habits IS 'From where and how often keys and tokens are used, and what was last unusual about it.';
+COMMENT ON COLUMN credential_habits.credential_id IS 'The key or token, whichever it is.';
+COMMENT ON COLUMN credential_habits.networks IS 'The networks from which it was used, with spaces between: a /24 or /48 each.';
+COMMENT ON COLUMN credential_habits.usual_rate IS 'Calls a minute while it is used at all, the latest weighing most.';
+COMMENT ON COLUMN credential_habits.windows IS 'How often that was measured.';

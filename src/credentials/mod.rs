@@ -1,10 +1,12 @@
 //! Secrets that people make in settings and hand to programs.
 //!
-//! Nouns: [`api_key`], [`personal_token`]. Verbs: [`issue`], [`revoke`](mod@revoke), [`replace`], [`personal_tokens`]. Who may make, see and end which is decided by
+//! Nouns: [`api_key`], [`personal_token`], [`habit`]. Verbs: [`issue`], [`revoke`](mod@revoke), [`replace`], [`personal_tokens`],
+//! [`watch`](mod@watch). Who may make, see and end which is decided by
 //! [`access`](crate::access), before anything here runs; that a revoked key never comes back is the database's own rule.
 
 pub mod api_key;
 mod api_key_list;
+pub mod habit;
 pub mod issue;
 mod name;
 pub mod personal_token;
@@ -13,6 +15,7 @@ mod rate;
 pub mod replace;
 pub mod revoke;
 pub mod uses;
+pub mod watch;
 
 use chrono::{DateTime, Utc};
 

@@ -92,6 +92,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("authorization_codes", "grants/authorization_code.rs"),
     ("clients", "grants/client.rs"),
     ("client_ownerships", "grants/client_ownership.rs"),
+    ("credential_habits", "credentials/habit.rs"),
     ("consents", "grants/consent.rs"),
     ("device_codes", "grants/device_code.rs"),
     ("flow_steps", "grants/flow_step.rs"),

@@ -92,6 +92,14 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
     ),
     (
+        "credential_habits",
+        Kept("goes with its key or token"),
+        &[
+            (Personal, &["networks", "notice"]),
+            (Plain, &["credential_id", "api_key_id", "personal_token_id", "usual_rate", "windows", "noticed_at"]),
+        ],
+    ),
+    (
         "device_codes",
         Expires("device_code::expire("),
         &[

@@ -11,6 +11,7 @@ use portcullis::identity::add_person::NewPerson;
 use portcullis::jobs::last_used;
 use portcullis::types::Algorithm;
 use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use crate::support::app::Node;
@@ -314,6 +315,30 @@ async fn its_last_use_is_noted_and_after_ninety_days_its_owner_is_reminded() {
     let list = ada.get(urls::ACCESS_TOKENS).await.words();
     assert!(list.contains("90 days old: rotate it") && list.contains("older than 90 days"), "{list}");
     assert!(ada.get(urls::HOME).await.words().contains("older than 90 days"));
+}
+
+/// K-44: judged when last uses are written down, and told once a day.
+#[tokio::test]
+async fn use_from_a_new_network_is_told_in_the_list_and_in_the_trail() {
+    let app = TestApp::configured(|config| config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let pat = app.pat(&ada).await;
+    let used_from = async |address: &str| {
+        let request = app.mcp_request("list_services", json!({})).header("x-forwarded-for", address);
+        app.send(request.header(AUTHORIZATION, format!("Bearer {}", pat.token))).await.assert(200);
+        last_used::write(app.app()).await.unwrap();
+        app.events("credential.unusual_use").await.len()
+    };
+    assert_eq!(used_from("192.0.2.7").await, 0, "the first network is the first");
+    assert_eq!(used_from("192.0.2.99").await, 0, "the same network");
+    assert_eq!(used_from("203.0.113.9").await, 1);
+    assert_eq!(used_from("198.51.100.1").await, 1, "one a day is enough");
+    app.clock().advance(TimeDelta::days(1));
+    assert_eq!(used_from("203.0.113.9").await, 1, "it is known by now");
+    assert_eq!(used_from("2001:db8::1").await, 2);
+    let list = ada.get(urls::ACCESS_TOKENS).await.words();
+    assert!(list.contains("used from a new network, 2001:db8::/48"), "{list}");
 }
 
 /// Stored markup in a name stays words.

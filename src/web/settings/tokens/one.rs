@@ -9,7 +9,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use super::new::{MadeToken, crumbs, sign};
-use super::{LastUse, TokenRow};
+use super::{LastUse, Notice, TokenRow, notices};
 use crate::access::Subject;
 use crate::app::App;
 use crate::credentials::personal_tokens::{self, NewToken};
@@ -49,7 +49,9 @@ pub async fn get(
 ) -> Result<Page<OnePage>, PageError> {
     let page = async {
         let token = seen(&app, &signed_in, &id).await?;
-        Ok(OnePage::new(&app, &signed_in, &token))
+        let (mut conn, now) = (app.db.read().await?, app.clock.now());
+        let mut notices = notices(&mut conn, std::slice::from_ref(&token), now).await.map_err(db::Error::from)?;
+        Ok(OnePage::new(&app, &signed_in, &token, notices.remove(&token.id.0)))
     };
     page.await.map(Page).map_err(|refusal: Refusal| refusal.to(&request))
 }
@@ -184,7 +186,7 @@ pub struct OnePage {
 }
 
 impl OnePage {
-    fn new(app: &App, signed_in: &SignedIn, token: &PersonalToken) -> Self {
+    fn new(app: &App, signed_in: &SignedIn, token: &PersonalToken, notice: Option<Notice>) -> Self {
         let (site, now) = (Site::of(&app.config.server.public_url), app.clock.now());
         let servers = app.servers.enabled();
         let server = token.server_id.map(|id| {
@@ -195,7 +197,7 @@ impl OnePage {
         Self {
             shell: Shell::of(app, signed_in, Menu::AccessTokens),
             crumbs: crumbs(&site),
-            row: TokenRow::new(app, token, now),
+            row: TokenRow::new(app, token, notice, now),
             jti: token.jti.clone(),
             audience: token.audience.clone(),
             server,

@@ -88,7 +88,7 @@ impl Habit {
         let rate = f64::from(used.calls) * 60.0 / f64::from(i32::try_from(seconds).unwrap_or(i32::MAX));
         let new: Vec<IpNet> =
             used.networks.iter().copied().filter(|one| !self.networks.has(&one.to_string())).collect();
-        let unusual = match new.first() {
+        let unusual = match new.as_slice().first() {
             Some(network) if !self.networks.0.is_empty() => Some(Unusual::Network(*network)),
             _ if self.windows >= LEARNT && rate >= MANY && rate >= BURST * self.usual_rate => {
                 Some(Unusual::Burst { rate, usual: self.usual_rate })

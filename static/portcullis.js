@@ -76,7 +76,33 @@ for (const time of document.querySelectorAll("[data-countdown]")) {
   tick();
 }
 
-for (const form of document.querySelectorAll("form[method=post]")) {
+// What takes several stages is asked for one by one, and each step is shown as it comes. What goes wrong is told by the
+// whole page that the form brings without this.
+for (const form of document.querySelectorAll("form[data-stages]")) {
+  const place = document.getElementById(form.dataset.into);
+  const waiting = place.querySelector("ol").cloneNode(true);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button:not([type])");
+    button.disabled = true;
+    if (!place.hidden) place.replaceChildren(waiting.cloneNode(true));
+    place.hidden = false;
+    for (const stage of form.dataset.stages.split(" ")) {
+      const body = new URLSearchParams(new FormData(form));
+      body.set("stage", stage);
+      const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
+      const steps = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll(".step") : [];
+      if (!steps.length) {
+        form.submit();
+        return;
+      }
+      for (const step of [...steps]) document.getElementById(step.id)?.replaceWith(step);
+    }
+    button.disabled = false;
+  });
+}
+
+for (const form of document.querySelectorAll("form[method=post]:not([data-stages])")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
       event.preventDefault();

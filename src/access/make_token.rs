@@ -6,11 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::scoping::{self, Maker};
 use crate::credentials::personal_tokens::{NewToken, drawn};
-use crate::credentials::{CredentialName, CredentialNameError};
+use crate::credentials::{CredentialName, CredentialNameError, PersonalToken};
 use crate::crypto::{PlainToken, Random};
 use crate::grants::sign::{Signing, SigningError};
 use crate::places::{PlacePath, Reach, Tree};
-use crate::types::{PersonalTokenId, Scope, ServerId, UserId, known_scopes};
+use crate::types::{PersonalTokenId, PlaceId, Scope, ServerId, UserId, known_scopes};
 
 /// What somebody wants of a token, as it was typed.
 #[derive(Clone, Debug)]
@@ -144,6 +144,18 @@ fn judge_lifetime(wanted: Option<TimeDelta>, most: Option<TimeDelta>) -> Result<
         (Some(wanted), _) if !(TimeDelta::minutes(1)..=TimeDelta::days(3650)).contains(&wanted) => Err(Refusal::NoTime),
         (Some(wanted), _) => Ok(Some(wanted)),
     }
+}
+
+/// Judges whether a maker may have a successor of a token: all that it was given. Places that are gone are nothing to ask about.
+pub fn judge_again(maker: &Maker<'_>, token: &PersonalToken, tree: &Tree) -> Result<(), Refusal> {
+    judge_scope(maker, &token.scope.to_string())?;
+    let still = |id: &&PlaceId| tree.get(**id).is_some();
+    let places = match &token.reach {
+        Reach::Everywhere => Vec::new(),
+        Reach::Places(places) => places.iter().filter(still).map(ToString::to_string).collect(),
+    };
+    scoping::judge_places(maker, &places, tree)?;
+    Ok(())
 }
 
 /// Signs a token that is about to be stored.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::identity::{Person, Rights, ServiceAccount};
-use crate::places::{Actor, Place, Reach};
+use crate::db::{Connection, QueryResult};
+use crate::identity::{Person, Rights, ServiceAccount, service_account, user};
+use crate::places::{Actor, Place, Reach, place};
 use crate::types::{ApiKeyId, GrantId, Permissions, PersonalTokenId, PlaceId, Scope, ServerId, SubjectId, Thing};
 
 /// A caller whose credential was good a moment ago.
@@ -53,6 +54,17 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Its current facts.
+    pub async fn find(conn: &mut Connection, id: SubjectId) -> QueryResult<Option<Self>> {
+        Ok(match id {
+            SubjectId::Person(id) => user::person(conn, id).await?.map(|person| Self::Person(Arc::new(person))),
+            SubjectId::Service(id) => {
+                service_account::find(conn, id).await?.map(|account| Self::Service(Arc::new(account)))
+            }
+            SubjectId::Workspace(id) => place::find(conn, id).await?.map(|place| Self::Workspace(Arc::new(place))),
+        })
+    }
+
     /// The `sub` of its tokens.
     pub fn id(&self) -> SubjectId {
         match self {

@@ -94,6 +94,11 @@ impl<'a> Maker<'a> {
         self.held.map_or_else(|| theirs.clone(), |(held, _)| theirs.within(held))
     }
 
+    /// Who they are.
+    pub fn subject(&self) -> &'a Subject {
+        self.subject
+    }
+
     /// True when they reach what is at `path`.
     pub fn reaches(&self, path: &PlacePath) -> bool {
         let within = self.held.is_none_or(|(_, narrowing)| narrowing.reach.covers(path));

@@ -17,8 +17,7 @@ use crate::db::{self, Db};
 use crate::grants::client::{self, Ceiling};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
-use crate::identity::{ServiceAccount, service_account, user};
-use crate::places::place;
+use crate::identity::ServiceAccount;
 use crate::types::{ServiceAccountId, SubjectId};
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
@@ -219,11 +218,5 @@ impl Access {
 
 async fn subject(db: &Db, id: SubjectId) -> Result<Option<Subject>, db::Error> {
     let mut conn = db.read().await?;
-    Ok(match id {
-        SubjectId::Person(id) => user::person(&mut conn, id).await?.map(|person| Subject::Person(Arc::new(person))),
-        SubjectId::Service(id) => {
-            service_account::find(&mut conn, id).await?.map(|account| Subject::Service(Arc::new(account)))
-        }
-        SubjectId::Workspace(id) => place::find(&mut conn, id).await?.map(|place| Subject::Workspace(Arc::new(place))),
-    })
+    Ok(Subject::find(&mut conn, id).await?)
 }

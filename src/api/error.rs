@@ -21,6 +21,10 @@ pub enum Problem {
     Challenged(Challenge),
     /// Not from that web page, or not by this caller at all.
     Forbidden(&'static str),
+    /// What is asked for can be read, and is nothing that this caller can have; the words name the value.
+    Unprocessable(String),
+    /// It is not as the request supposes any more.
+    Conflict(&'static str),
     /// Nothing is at this URL.
     NotFound,
     /// The URL answers to these methods only.
@@ -37,6 +41,8 @@ impl Problem {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Challenged(challenge) => challenge.status_code(),
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -47,7 +53,8 @@ impl Problem {
     /// What is particular to this problem: `detail`, and for a challenge its members too.
     fn particulars(&self) -> Value {
         match self {
-            Self::BadRequest(why) | Self::Forbidden(why) => json!({ "detail": why }),
+            Self::BadRequest(why) | Self::Forbidden(why) | Self::Conflict(why) => json!({ "detail": why }),
+            Self::Unprocessable(why) => json!({ "detail": why }),
             Self::Challenged(challenge) => {
                 let mut body = challenge.body();
                 body["detail"] = body["error_description"].take();

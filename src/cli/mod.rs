@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
+mod api_key;
 mod client;
 mod config;
 mod doctor;
@@ -64,6 +65,14 @@ enum Command {
     ClientDisable(client::Named),
     /// Let an OAuth client act again
     ClientEnable(client::Named),
+    /// Make an API key, which is shown once
+    ApiKeyCreate(Box<api_key::Create>),
+    /// List API keys, newest first
+    ApiKeyList(api_key::List),
+    /// Revoke an API key: it stops working at once, for good
+    ApiKeyRevoke(api_key::Named),
+    /// Let another API key with the same settings take the place of one
+    ApiKeyRotate(api_key::Rotate),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
     /// Give a program another secret; the one before is worthless at once
@@ -134,6 +143,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::ClientList(verb) => verb.run(loaded.config),
         Command::ClientDisable(verb) => verb.disable(loaded.config),
         Command::ClientEnable(verb) => verb.enable(loaded.config),
+        Command::ApiKeyCreate(verb) => verb.run(loaded.config),
+        Command::ApiKeyList(verb) => verb.run(loaded.config),
+        Command::ApiKeyRevoke(verb) => verb.revoke(loaded.config),
+        Command::ApiKeyRotate(verb) => verb.run(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),

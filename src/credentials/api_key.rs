@@ -119,14 +119,14 @@ impl ApiKey {
     }
 }
 
-/// Stores a new key.
+/// Stores a new key, unless there is one of that id.
 pub(super) async fn insert(
     conn: &mut Connection,
     id: ApiKeyId,
     new: &NewKey,
     (hash, key_version, prefix): (&HashedToken, KeyVersion, &str),
     (made_by, now): (Option<UserId>, DateTime<Utc>),
-) -> QueryResult<ApiKey> {
+) -> QueryResult<Option<ApiKey>> {
     let (user, account) = match new.owner {
         SubjectId::Person(user) => (Some(user), None),
         SubjectId::Service(account) => (None, Some(account)),
@@ -141,9 +141,12 @@ pub(super) async fn insert(
             (table::allowed_networks.eq(&new.networks), table::rate_limit.eq(new.rate.map(Rate::stored))),
             (table::created_at.eq(now), table::expires_at.eq(new.expires_at)),
         ))
+        .on_conflict(table::id)
+        .do_nothing()
         .returning(ApiKey::as_returning())
         .get_result(conn)
         .await
+        .optional()
 }
 
 /// The key under one of these hashes, whatever became of it.

@@ -42,25 +42,30 @@ pub struct Issued {
     pub secret: PlainToken,
 }
 
-/// Makes a key.
-pub async fn issue(conn: &mut Connection, terms: &Terms<'_>, new: &NewKey) -> QueryResult<Issued> {
-    let issued = insert(conn, terms, ApiKeyId::fresh(), new).await?;
+/// Makes a key under this id: `None` when there is one already, as when a page is loaded again that made it.
+pub async fn issue(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    id: ApiKeyId,
+    new: &NewKey,
+) -> QueryResult<Option<Issued>> {
+    let Some(issued) = insert(conn, terms, id, new).await? else { return Ok(None) };
     let entry = Entry::new(Event::ApiKeyMade).subject(new.owner).client(&issued.key.prefix);
     audit::record(conn, entry.detail(facts(terms, &issued.key)), terms.origin, terms.now).await?;
-    Ok(issued)
+    Ok(Some(issued))
 }
 
-/// Stores a key under this id.
+/// Stores a key under this id, unless there is one.
 pub(super) async fn insert(
     conn: &mut Connection,
     terms: &Terms<'_>,
     id: ApiKeyId,
     new: &NewKey,
-) -> QueryResult<Issued> {
+) -> QueryResult<Option<Issued>> {
     let secret = PlainToken::api_key(terms.tag, terms.random);
     let stored = (&terms.keys.hash(&secret), terms.keys.version(), secret.visible());
     let key = api_key::insert(conn, id, new, stored, (terms.person(), terms.now)).await?;
-    Ok(Issued { key, secret })
+    Ok(key.map(|key| Issued { key, secret }))
 }
 
 /// What the audit trail keeps of a key.

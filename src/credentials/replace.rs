@@ -70,6 +70,7 @@ async fn succeed(
 ) -> QueryResult<Option<Issued>> {
     let Some(old) = old else { return Ok(None) };
     let issued = issue::insert(conn, terms, successor, &like(terms, &old)).await?;
+    let issued = issued.ok_or(diesel::result::Error::RollbackTransaction)?;
     let mut detail = issue::facts(terms, &issued.key);
     detail["replaces"] = old.id.to_string().into();
     detail["old_ends_at"] = old.ends_at.map_or(Value::Null, |end| end.to_rfc3339().into());

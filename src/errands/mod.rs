@@ -8,3 +8,4 @@ pub mod key_set;
 pub mod logout_notice;
 pub mod password;
 pub mod software_statement;
+pub mod trial;

@@ -19,7 +19,7 @@ use moka::sync::Cache;
 use crate::clock::Clock;
 use crate::credentials::Rate;
 use crate::identity::Username;
-use crate::types::ApiKeyId;
+use crate::types::{ApiKeyId, UserId};
 
 /// How many keys one budget remembers: some ten megabytes at most.
 const REMEMBERED: u64 = 100_000;
@@ -165,6 +165,21 @@ impl PushLimit {
     /// Pays for one request.
     pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
         self.0.spend(&address.into())
+    }
+}
+
+/// How often one person may have a connection tried: each time, some ten requests go out and come back in here.
+pub struct TrialLimit(Budget<UserId>);
+
+impl TrialLimit {
+    /// Nobody has tried anything yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self(Budget::new(30, Duration::from_secs(4), clock))
+    }
+
+    /// Pays for one try.
+    pub fn spend(&self, person: UserId) -> Result<(), Wait> {
+        self.0.spend(&person)
     }
 }
 

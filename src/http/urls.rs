@@ -53,6 +53,12 @@ pub const MCP: &str = "/mcp";
 
 /// The management API, whose resources are below it.
 pub const API: &str = "/api/v1";
+/// API keys.
+pub const API_KEYS: &str = "/api/v1/api-keys";
+/// One API key.
+pub const API_KEY: &str = "/api/v1/api-keys/{id}";
+/// Its rotation.
+pub const API_KEY_ROTATION: &str = "/api/v1/api-keys/{id}/rotate";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
 /// Personal access tokens.
@@ -80,6 +86,14 @@ pub fn setup_link(public_url: &PublicUrl, token: &PlainToken) -> String {
 pub const CONSENT: &str = "/consent";
 /// Where a person types the code that a device shows (RFC 8628 §3.3).
 pub const DEVICE: &str = "/device";
+/// MCP Setup → Set up a client.
+pub const MCP_SETUP: &str = "/settings/setup";
+/// MCP Setup → Set up a client → Test connection.
+pub const MCP_SETUP_TEST: &str = "/settings/setup/test";
+/// MCP Setup → API Keys → Create Key.
+pub const NEW_API_KEY: &str = "/settings/keys/new";
+/// MCP Setup → OAuth Clients → Register New OAuth Client.
+pub const NEW_CLIENT: &str = "/settings/clients/new";
 /// Sidebar → Get JWT Token.
 pub const JWT_TOKEN: &str = "/settings/token";
 /// Ends a token that was made there.

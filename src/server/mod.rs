@@ -20,7 +20,7 @@ use actix_web::{App as Actix, HttpServer};
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
-use crate::http::limit::{KeyLimits, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits};
+use crate::http::limit::{KeyLimits, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -52,6 +52,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let keys = Data::new(KeyLimits::new(&app.clock));
     let refusals = Data::new(RefusalLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
+    let trials = Data::new(TrialLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
@@ -66,6 +67,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(refusals.clone())
             .app_data(keys.clone())
             .app_data(devices.clone())
+            .app_data(trials.clone())
             .app_data(flows.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())

@@ -3,7 +3,7 @@
 use actix_cors::Cors;
 use actix_web::guard;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, PathConfig, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Resource, Responder, Route};
 
 use super::{operations, realm, refusal};
@@ -105,12 +105,35 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
         .route(read(api::v1::mcp_servers::list))
         .default_service(web::to(api::only_get));
     config.service(servers);
+    let keys = posted(urls::API_KEYS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let keys = keys.route(read(api::v1::api_keys::list)).route(web::post().to(api::v1::api_keys::post));
+    config.service(keys.default_service(web::to(api::only_list)));
+    let key = identified(urls::API_KEY).wrap(allowed(public_url, server));
+    let key = key.route(read(api::v1::api_keys::get)).route(web::delete().to(api::v1::api_keys::delete));
+    config.service(key.default_service(web::to(api::only_item)));
+    let rotation = identified(urls::API_KEY_ROTATION).wrap(allowed(public_url, server));
+    let rotation = rotation.route(web::post().to(api::v1::api_keys::rotate_one));
+    config.service(rotation.default_service(web::to(api::only_post)));
+    let tokens = posted(urls::API_ACCESS_TOKENS, FORM_LIMIT).wrap(allowed(public_url, server));
+    let tokens = tokens.route(read(api::v1::access_tokens::list)).route(web::post().to(api::v1::access_tokens::post));
+    config.service(tokens.default_service(web::to(api::only_list)));
+    let token = identified(urls::API_ACCESS_TOKEN).wrap(allowed(public_url, server));
+    let token = token.route(read(api::v1::access_tokens::get)).route(web::delete().to(api::v1::access_tokens::delete));
+    config.service(token.default_service(web::to(api::only_item)));
+    let rotation = identified(urls::API_ACCESS_TOKEN_ROTATE).wrap(allowed(public_url, server));
+    let rotation = rotation.route(web::post().to(api::v1::access_tokens::rotate));
+    config.service(rotation.default_service(web::to(api::only_post)));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
+/// One thing of the management API: an id in its path that cannot be one leads nowhere.
+fn identified(path: &str) -> Resource {
+    posted(path, FORM_LIMIT).app_data(PathConfig::default().error_handler(|_, _| api::nowhere()))
+}
+
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::tokens;
-    use pages::{admin, consent, device, home, set_up, settings::apps, sign_in, sign_out};
+    use pages::settings::{apps, setup, tokens};
+    use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -149,6 +172,8 @@ fn pages(config: &mut ServiceConfig) {
                 .route(web::post().to(tokens::revoke)),
         )
         .service(web::resource(urls::JWT_TOKEN_FILE).route(web::post().to(pages::settings::jwt_token::file)))
+        .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
+        .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))

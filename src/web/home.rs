@@ -10,6 +10,7 @@ use crate::db;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, Refusal, Visitor};
 use crate::web::settings::tokens::ROTATE_AFTER;
+use crate::web::snippets::{McpClient, Setup, Way};
 
 /// `GET /`.
 pub async fn get(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Result<Page<HomePage>, PageError> {
@@ -37,57 +38,12 @@ pub struct HomePage {
     pub old: i64,
 }
 
-/// How one client is told the address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snippet {
-    /// Names the text for the copy button.
-    pub id: &'static str,
-    /// The client.
-    pub client: &'static str,
-    /// Where the text goes.
-    pub hint: &'static str,
-    /// The text, ready to paste.
-    pub code: String,
-}
-
 impl HomePage {
-    /// The ways to connect.
-    pub fn snippets(&self) -> Vec<Snippet> {
-        let url = &self.site.mcp;
-        vec![
-            Snippet {
-                id: "claude-ai",
-                client: "Claude",
-                hint: "In Settings, under Connectors, add a custom connector with this address.",
-                code: url.clone(),
-            },
-            Snippet {
-                id: "claude-code",
-                client: "Claude Code",
-                hint: "Run this in a terminal, then type /mcp in Claude Code to sign in.",
-                code: format!("claude mcp add --transport http portcullis {url}"),
-            },
-            Snippet {
-                id: "cursor",
-                client: "Cursor",
-                hint: "Put this into ~/.cursor/mcp.json.",
-                code: format!("{{\n  \"mcpServers\": {{\n    \"portcullis\": {{ \"url\": \"{url}\" }}\n  }}\n}}"),
-            },
-            Snippet {
-                id: "vs-code",
-                client: "VS Code",
-                hint: "Put this into .vscode/mcp.json of your workspace.",
-                code: format!(
-                    "{{\n  \"servers\": {{\n    \"portcullis\": {{ \"type\": \"http\", \"url\": \"{url}\" }}\n  }}\n}}"
-                ),
-            },
-            Snippet {
-                id: "mcp-remote",
-                client: "A client that only starts programs",
-                hint: "Let it start this bridge.",
-                code: format!("npx -y mcp-remote {url}"),
-            },
-        ]
+    /// How each client is told the address; each signs in by itself.
+    pub fn setups(&self) -> Vec<(McpClient, Setup)> {
+        let signs_in = |client: &McpClient| client.ways().contains(&Way::Oauth);
+        let clients = McpClient::ALL.into_iter().filter(signs_in);
+        clients.map(|client| (client, client.setup(Way::Oauth, &self.site.mcp))).collect()
     }
 
     /// The page in each of its states.

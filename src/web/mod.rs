@@ -12,4 +12,5 @@ pub mod settings;
 pub mod shell;
 pub mod sign_in;
 pub mod sign_out;
+pub mod snippets;
 pub mod words;

@@ -47,6 +47,8 @@ pub enum Section {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Set up a client.
+    Setup,
     /// Access Tokens.
     AccessTokens,
     /// Connection doctor.
@@ -100,12 +102,13 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::AccessTokens, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::Setup, Self::AccessTokens, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
+            Self::Setup => Section::McpSetup,
             Self::AccessTokens => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
@@ -115,6 +118,7 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Setup => site.mcp_setup(),
             Self::AccessTokens => site.access_tokens(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
@@ -124,6 +128,7 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Setup => "Set up a client",
             Self::AccessTokens => "Access Tokens",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",

@@ -10,6 +10,7 @@ mod api;
 mod architecture;
 mod census;
 mod cli;
+mod credentials;
 mod db;
 mod docs;
 mod fuzz;

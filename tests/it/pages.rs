@@ -8,9 +8,9 @@ use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
-use portcullis::web::confirm::ConfirmPage as QuestionPage;
+use portcullis::web::confirm::ConfirmPage;
 use portcullis::web::consent::ConsentPage;
-use portcullis::web::device::{CodePage, ConfirmPage, DonePage};
+use portcullis::web::device::{CodePage, ConfirmPage as DeviceConfirmPage, DonePage};
 use portcullis::web::home::HomePage;
 use portcullis::web::set_up::SetUpPage;
 use portcullis::web::settings::apps::AppsPage;
@@ -18,6 +18,7 @@ use portcullis::web::settings::apps::AppsPage;
 use portcullis::web::settings::components::ComponentsPage;
 use portcullis::web::settings::jwt_token::TokenPage;
 use portcullis::web::settings::tokens::{NewTokenPage, OnePage, RotatePage, TokensPage};
+use portcullis::web::settings::setup::SetupPage;
 use portcullis::web::sign_in::SignInPage;
 use portcullis::web::sign_out::{SignOutPage, SignedOutPage};
 use scraper::{ElementRef, Html, Selector};
@@ -45,7 +46,7 @@ async fn every_page() -> Vec<Shown> {
     show("signed_out", SignedOutPage::samples(), &mut pages).await;
     show("consent", ConsentPage::samples(), &mut pages).await;
     show("device_code", CodePage::samples(), &mut pages).await;
-    show("device_confirm", ConfirmPage::samples(), &mut pages).await;
+    show("device_confirm", DeviceConfirmPage::samples(), &mut pages).await;
     show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
@@ -54,7 +55,8 @@ async fn every_page() -> Vec<Shown> {
     show("tokens_new", NewTokenPage::samples(), &mut pages).await;
     show("tokens_one", OnePage::samples(), &mut pages).await;
     show("tokens_rotate", RotatePage::samples(), &mut pages).await;
-    show("confirm", QuestionPage::samples(), &mut pages).await;
+    show("setup", SetupPage::samples(), &mut pages).await;
+    show("confirm", ConfirmPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;
     show("form_post", FormPostPage::samples(), &mut pages).await;
@@ -124,7 +126,10 @@ async fn no_page_needs_more_than_the_content_security_policy_gives() {
                 let leads = matches!(attribute, "href" | "src" | "action" | "formaction" | "srcset" | "xlink:href");
                 // The way back to an app is that app's own.
                 let back = page.name.starts_with("signed_out") && content.starts_with("https://notes.example/");
-                let ours = content.starts_with("/gate/") || content.starts_with('#') || back;
+                // A link that opens a client on this computer.
+                let installs = content.starts_with("vscode:mcp/install?")
+                    || content.starts_with("cursor://anysphere.cursor-deeplink/");
+                let ours = content.starts_with("/gate/") || content.starts_with('#') || back || installs;
                 // The one form that is an answer to somebody else.
                 let answers = matches!(page.csp, Csp::To(_)) && attribute == "action" && value.name() == "form";
                 assert!(!leads || ours || answers, "{}: {attribute}={content} leaves the site", page.name);
@@ -135,7 +140,8 @@ async fn no_page_needs_more_than_the_content_security_policy_gives() {
         let policy = page.headers.get("content-security-policy").unwrap().to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
-        assert_eq!(policy.contains("form-action 'self'"), page.csp == Csp::Own, "{}", page.name);
+        assert_eq!(policy.contains("form-action 'self'"), matches!(page.csp, Csp::Own | Csp::Live), "{}", page.name);
+        assert_eq!(policy.contains("connect-src"), page.csp == Csp::Live, "{}: only what asks for more may", page.name);
         assert_eq!(policy.contains("form-action"), page.csp != Csp::MayLeave, "{}", page.name);
         assert!(policy.matches(';').count() <= 6, "{}: a URL became a directive: {policy}", page.name);
     }
@@ -194,6 +200,7 @@ async fn the_words_that_everything_relies_on_are_there() {
             "consent" | "device_confirm" => &[("button", "Allow"), ("button", "Deny")],
             "device_code" => &[("label", "Code"), ("button", "Continue")],
             "apps" => &[("h1", "Connected apps")],
+            "setup" => &[("h1", "Set up a client"), ("h2", "What do you want to connect?")],
             "sign_out" => &[("button", "Sign out")],
             "doctor" => &[("h1", "Connection doctor"), ("button", "Examine")],
             "flows" => &[("h1", "Recent connections")],

@@ -13,7 +13,7 @@ import { connect, gallery, verified } from './support/gallery.mjs';
 const OUT = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 const LIMIT = 2 * 1024 * 1024;
 const COLOURS = 128;
-const SHOWN = ['sign-in-for-client', 'consent-verified', 'consent-unverified', 'consent-loopback', 'consent-many-scopes', 'device-code', 'error', 'connected-apps'];
+const SHOWN = ['sign-in-for-client', 'consent-verified', 'consent-unverified', 'consent-loopback', 'consent-many-scopes', 'device-code', 'error', 'connected-apps', 'set-up-a-client', 'set-up-cursor', 'set-up-tested', 'components'];
 const SIZES = { wide: { width: 1100, height: 760 }, narrow: { width: 390, height: 760 } };
 const REDIRECT = 'http://127.0.0.1:33418/callback';
 

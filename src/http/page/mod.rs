@@ -39,6 +39,8 @@ pub trait View: Template {
 pub enum Csp {
     /// To ourselves only.
     Own,
+    /// To ourselves only, and the script may ask us for more while the page is open.
+    Live,
     /// To wherever an authorization response may go.
     ///
     /// Chromium holds every redirect that follows a form's POST against `form-action`, and a client's redirect URI may be
@@ -62,6 +64,7 @@ impl Csp {
     pub fn policy(&self) -> Cow<'static, str> {
         match self {
             Self::Own => concat!(policy!(), "; form-action 'self'").into(),
+            Self::Live => concat!(policy!(), "; form-action 'self'; connect-src 'self'").into(),
             Self::MayLeave => policy!().into(),
             Self::To(target) => format!("{}; form-action {target}", policy!()).into(),
         }
@@ -70,7 +73,7 @@ impl Csp {
     /// The Cross-Origin-Opener-Policy.
     pub const fn opener(&self) -> &'static str {
         match self {
-            Self::Own => "same-origin",
+            Self::Own | Self::Live => "same-origin",
             Self::MayLeave | Self::To(_) => "unsafe-none",
         }
     }

@@ -55,6 +55,11 @@ impl Site {
         self.to(urls::DEVICE)
     }
 
+    /// MCP Setup → Set up a client.
+    pub fn mcp_setup(&self) -> String {
+        self.to(urls::MCP_SETUP)
+    }
+
     /// Sidebar → Get JWT Token.
     pub fn jwt_token(&self) -> String {
         self.to(urls::JWT_TOKEN)

@@ -5,3 +5,4 @@ pub mod apps;
 pub mod components;
 pub mod jwt_token;
 pub mod tokens;
+pub mod setup;

@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod documents;
 pub mod holder;
 pub mod issuers;
+pub mod keys;
 pub mod m2m;
 pub mod relying_party;
 pub mod signer;

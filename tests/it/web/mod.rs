@@ -5,3 +5,5 @@ mod apps;
 mod consent;
 mod doctor;
 mod jwt_token;
+mod setup;
+mod snippets;

@@ -16,6 +16,12 @@ async function consent(visitor, { name, redirectUri, scope = 'mcp:read mcp:write
   return request;
 }
 
+/** A page behind the sign-in. */
+async function settings(visitor, path) {
+  await visitor.open(path);
+  await visitor.signIn(ADMIN);
+}
+
 /** Registers a client and lets it in, as the administrator would. */
 export async function connect(server, { name, redirectUri, scope = 'mcp:read mcp:write' }) {
   const { client_id: clientId } = await register(server, { name, redirectUris: [redirectUri] });
@@ -94,6 +100,18 @@ export const gallery = [
       await visitor.signIn(ADMIN);
     },
   ],
+  ['set-up-a-client', (visitor) => settings(visitor, '/settings/setup')],
+  ['set-up-cursor', (visitor) => settings(visitor, '/settings/setup?connect=personal&client=cursor')],
+  ['set-up-service', (visitor) => settings(visitor, '/settings/setup?connect=service')],
+  [
+    'set-up-tested',
+    async (visitor) => {
+      await settings(visitor, '/settings/setup?connect=discovery&client=vs-code');
+      await visitor.page.getByRole('button', { name: 'Test connection' }).click();
+      await visitor.page.getByText('No key was given').last().waitFor();
+    },
+  ],
+  ['components', (visitor) => settings(visitor, '/settings/components')],
   [
     'connection-doctor',
     async (visitor) => {

@@ -1,3 +1,4 @@
 //! The management API over HTTP: who comes in, and what a program reads there.
 
+mod access_tokens;
 mod mcp_servers;

@@ -265,8 +265,11 @@ impl TokensPage {
             used: row.used.clone().map(|used| LastUse { client: Foreign::hostile_sample(), ..used }),
             ..row.clone()
         };
-        let old = TokenRow { state: Badge::new(Tone::Soon, "120 days old: rotate it"), used: None, ..row.clone() };
-        let revoked = TokenRow { state: Badge::new(Tone::Ended, "Revoked"), ended: true, ..row.clone() };
+        let id = |last: &str| format!("01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c{last}");
+        let state = Badge::new(Tone::Soon, "120 days old: rotate it");
+        let old = TokenRow { id: id("56"), state, used: None, ..row.clone() };
+        let state = Badge::new(Tone::Ended, "Revoked");
+        let revoked = TokenRow { id: id("57"), state, ended: true, ..row.clone() };
         let pager = Pager {
             shown: "51 to 100".to_owned(),
             previous: Some("/gate/settings/tokens".to_owned()),

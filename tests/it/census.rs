@@ -347,6 +347,7 @@ async fn the_schema_of_the_program_is_that_of_the_database() {
         let base = match found.udt.as_str() {
             "bool" => "Bool",
             "bytea" => "Bytea",
+            "float8" => "Float8",
             "int2" => "Int2",
             "int4" => "Int4",
             "jsonb" => "Jsonb",

@@ -80,7 +80,8 @@ describe('Access Tokens', () => {
     await assertGood(visitor);
     await visitor.open('/settings/tokens/new');
     await assertGood(visitor);
-    for (const box of await visitor.page.getByRole('checkbox', { checked: true }).all()) await box.uncheck();
+    const ticked = visitor.page.getByRole('checkbox', { checked: true });
+    while ((await ticked.count()) > 0) await ticked.first().uncheck();
     await visitor.page.getByLabel('Name', { exact: true }).fill('Nothing');
     await visitor.press('Create Token');
     await assertGood(visitor);

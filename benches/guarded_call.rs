@@ -192,6 +192,7 @@ async fn token(app: &App) -> String {
         groups: None,
         cnf: None,
         act: None,
+        first_client_id: None,
     };
     app.signing.access_token(&claims).unwrap()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::Access;
-use crate::audit::Origin;
+use crate::audit::{self, Origin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::credentials;
@@ -51,6 +51,8 @@ pub struct App {
     pub net: Net,
     /// Other people's public keys.
     pub key_sets: KeySets,
+    /// What hot paths decided, on its way to the audit trail.
+    pub audit: audit::Batch,
     /// What happened on the way to connections.
     pub timeline: Timeline,
     /// When API keys were last used.
@@ -101,6 +103,7 @@ impl App {
             servers: Catalogue::default(),
             places: places::Map::default(),
             client_names: ClientNames::default(),
+            audit: audit::Batch::new(config.audit),
             config,
             db,
             clock,

@@ -1,6 +1,9 @@
 //! Everything worth remembering: who did what, when, from where.
 //!
-//! A change is recorded in its own transaction, so that one never exists without the other.
+//! A change is recorded in its own transaction, so that one never exists without the other. What hot paths decide is written
+//! in batches ([`Batch`]).
+
+mod batch;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -11,6 +14,7 @@ use uuid::Uuid;
 use crate::db::Connection;
 use crate::schema::audit_events;
 use crate::types::{GrantId, ServiceAccountId, SubjectId, UserId};
+pub use batch::Batch;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +98,8 @@ pub enum Event {
     ClientCredentialsRefused,
     /// An access token bought another (RFC 8693).
     TokenExchanged,
+    /// An access token bought nothing.
+    TokenExchangeRefused,
     /// An identity provider let a client in for a person (ID-JAG).
     IdentityAsserted,
     /// A workload got a token (RFC 7523).
@@ -104,6 +110,10 @@ pub enum Event {
     IssuerTrusted,
     /// The operator trusts it no more.
     IssuerRemoved,
+    /// The operator said who somebody of an issuer is here.
+    AccountLinked,
+    /// The operator took that back.
+    AccountUnlinked,
     /// The operator made a rule for an issuer's workloads.
     TrustRuleAdded,
     /// A person made an access token for their own use.
@@ -189,11 +199,14 @@ impl Event {
             Self::ClientCredentialsUsed => "client_credentials.used",
             Self::ClientCredentialsRefused => "client_credentials.refused",
             Self::TokenExchanged => "token.exchanged",
+            Self::TokenExchangeRefused => "token.exchange_refused",
             Self::IdentityAsserted => "assertion.identity",
             Self::WorkloadAdmitted => "assertion.workload",
             Self::AssertionRefused => "assertion.refused",
             Self::IssuerTrusted => "issuer.trusted",
             Self::IssuerRemoved => "issuer.removed",
+            Self::AccountLinked => "issuer.account_linked",
+            Self::AccountUnlinked => "issuer.account_unlinked",
             Self::TrustRuleAdded => "issuer.rule_added",
             Self::OwnTokenMade => "own_token.made",
             Self::TokenRevoked => "token.revoked",
@@ -286,22 +299,47 @@ impl Entry {
     }
 }
 
+/// An event as it is written.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = audit_events)]
+struct Row {
+    id: Uuid,
+    at: DateTime<Utc>,
+    event: &'static str,
+    user_id: Option<UserId>,
+    service_account_id: Option<ServiceAccountId>,
+    client_id: Option<String>,
+    grant_id: Option<GrantId>,
+    address: Option<String>,
+    request_id: Option<String>,
+    detail: Value,
+}
+
+impl Row {
+    fn new(entry: Entry, origin: &Origin, now: DateTime<Utc>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            at: now,
+            event: entry.event.name(),
+            user_id: entry.user,
+            service_account_id: entry.service_account,
+            client_id: entry.client,
+            grant_id: entry.grant,
+            address: origin.address.clone(),
+            request_id: origin.request_id.clone(),
+            detail: entry.detail,
+        }
+    }
+}
+
 /// Writes an event, in the transaction of what it tells of.
-pub async fn record(conn: &mut Connection, entry: Entry, origin: &Origin, now: DateTime<Utc>) -> QueryResult<()> {
-    diesel::insert_into(audit_events::table)
-        .values((
-            audit_events::id.eq(Uuid::now_v7()),
-            audit_events::at.eq(now),
-            audit_events::event.eq(entry.event.name()),
-            audit_events::user_id.eq(entry.user),
-            audit_events::service_account_id.eq(entry.service_account),
-            audit_events::client_id.eq(entry.client),
-            audit_events::grant_id.eq(entry.grant),
-            audit_events::address.eq(&origin.address),
-            audit_events::request_id.eq(&origin.request_id),
-            audit_events::detail.eq(entry.detail),
-        ))
-        .execute(conn)
-        .await
-        .map(drop)
+pub async fn record(mut conn: &Connection, entry: Entry, origin: &Origin, now: DateTime<Utc>) -> QueryResult<()> {
+    let row = Row::new(entry, origin, now);
+    diesel::insert_into(audit_events::table).values(&row).execute(&mut conn).await.map(drop)
+}
+
+/// Writes many; what is there already stays as it is.
+async fn insert_all(conn: &mut Connection, rows: &[&Row]) -> QueryResult<()> {
+    let query = diesel::insert_into(audit_events::table).values(rows.to_vec()).on_conflict_do_nothing();
+    query.execute(conn).await.map(drop)
 }

@@ -71,7 +71,7 @@ impl Access {
         let ceiling = self.client_ceiling(db, &account.name, hears_changes).await?;
         Ok(ceiling.map(|ceiling| {
             let narrowed = Narrowing {
-                reach: narrowing.reach.within(&ceiling.reach, tree),
+                reach: narrowing.reach.meet(&ceiling.reach, tree),
                 permissions: narrowing.permissions.map(|held| match &ceiling.permissions {
                     Some(most) => held.pairs().filter(|(thing, verb)| most.allow(*thing, *verb)).collect(),
                     None => held,

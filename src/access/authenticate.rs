@@ -134,9 +134,15 @@ impl Access {
         if self.is_revoked(db, &revocable, hears_changes, now).await? {
             return Ok(Err("The token was revoked"));
         }
-        let Some(ceiling) = self.client_ceiling(db, &credential.client_id, hears_changes).await? else {
+        let Some(mut ceiling) = self.client_ceiling(db, &credential.client_id, hears_changes).await? else {
             return Ok(Err("The client of this token may no longer act"));
         };
+        if let Some(first) = &claims.first_client_id {
+            let Some(first) = self.client_ceiling(db, first, hears_changes).await? else {
+                return Ok(Err("The client to which the first of these tokens was issued may no longer act"));
+            };
+            ceiling = Arc::new(ceiling.within(&first));
+        }
         let subject = self.subject(db, claims.sub, hears_changes).await?;
         let Some(subject) = subject.filter(|subject| !subject.is_disabled()) else {
             return Ok(Err("Whoever this token acts for may no longer do anything"));
@@ -144,10 +150,12 @@ impl Access {
         let mut acting = claims.act.as_ref();
         while let Some(Actor { sub, client_id, act }) = acting {
             let actor = self.subject(db, *sub, hears_changes).await?;
-            let may_act = self.client_ceiling(db, client_id, hears_changes).await?.is_some();
-            if !may_act || actor.is_none_or(|actor| actor.is_disabled()) {
+            let theirs = self.client_ceiling(db, client_id, hears_changes).await?;
+            let able = theirs.filter(|_| actor.is_some_and(|actor| !actor.is_disabled()));
+            let Some(theirs) = able else {
                 return Ok(Err("Somebody who acts by this token may no longer do anything"));
-            }
+            };
+            ceiling = Arc::new(ceiling.within(&theirs));
             acting = act.as_deref();
         }
         let scope = subject.within_rights(&claims.scope.within(&ceiling.scope));

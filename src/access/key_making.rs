@@ -45,11 +45,15 @@ pub fn judge(
     Ok(())
 }
 
-/// Judges whether `maker` may have a successor of a key: its secret, and all that the key was given. Places that are gone are
-/// nothing to ask about.
+/// Judges whether `maker` may have a successor of a key: its secret, and all that the key was given. Who is here in person may
+/// always have that of a key of their own, which is never more than they may at the time. Places that are gone are nothing to
+/// ask about.
 pub fn judge_again(maker: &Maker<'_>, key: &ApiKey, tree: &Tree) -> Result<(), Refusal> {
     if !maker.subject().may_hold(Thing::Keys, key.owner(), key.workspace_id) {
         return Err(Refusal::Owner);
+    }
+    if maker.is_in_person() && maker.subject().id() == key.owner() {
+        return Ok(());
     }
     let wanted =
         Wanted { scope: written(&key.reach, tree), permissions: WantedPermissions::These(key.permissions.clone()) };

@@ -9,7 +9,7 @@ use moka::sync::Cache;
 
 use crate::db;
 
-/// Facts remembered at most; the least used go first.
+/// Facts of one kind remembered at most; the least used go first.
 pub(super) const REMEMBERED: u64 = 100_000;
 /// However quiet it is, a fact is read again after this.
 pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(15 * 60);
@@ -26,6 +26,12 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
+    /// So many facts at most.
+    pub(super) fn of(most: u64) -> Self {
+        let facts = Cache::builder().max_capacity(most).time_to_live(REMEMBERED_FOR).build();
+        Self { facts, changes: AtomicU64::new(0) }
+    }
+
     /// The fact of this key, from memory or by reading it.
     pub(super) async fn get<Q>(
         &self,
@@ -36,9 +42,31 @@ where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
-        if let Some(known) = self.facts.get(key) {
-            return Ok(Some(known));
+        match self.known(key) {
+            Some(known) => Ok(Some(known)),
+            None => self.read(key, read).await,
         }
+    }
+
+    /// The fact of this key, if it is in memory.
+    pub(super) fn known<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.facts.get(key)
+    }
+
+    /// The fact of this key as it is in the database, to be remembered from now on.
+    pub(super) async fn read<Q>(
+        &self,
+        key: &Q,
+        read: impl AsyncFnOnce() -> Result<Option<V>, db::Error>,
+    ) -> Result<Option<V>, db::Error>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
         let changes = self.changes.load(Ordering::SeqCst);
         let Some(fact) = read().await? else { return Ok(None) };
         self.facts.insert(key.to_owned(), fact.clone());
@@ -57,6 +85,16 @@ where
         self.facts.get(key)
     }
 
+    /// Forgets one of them.
+    pub(super) fn forget_one<Q>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.facts.invalidate(key);
+    }
+
     /// Forgets them all.
     pub(super) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
@@ -66,11 +104,10 @@ where
 
 impl<K, V> Default for Remembered<K, V>
 where
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     fn default() -> Self {
-        let facts = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
-        Self { facts, changes: AtomicU64::new(0) }
+        Self::of(REMEMBERED)
     }
 }

@@ -94,6 +94,11 @@ impl<'a> Maker<'a> {
         self.held.map_or_else(|| theirs.clone(), |(held, _)| theirs.within(held))
     }
 
+    /// True when they use no credential of their own, which might be narrower than they are.
+    pub fn is_in_person(&self) -> bool {
+        self.held.is_none()
+    }
+
     /// Who they are.
     pub fn subject(&self) -> &'a Subject {
         self.subject

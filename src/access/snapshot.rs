@@ -14,18 +14,23 @@ use crate::credentials::{ApiKey, PersonalToken, api_key, personal_token};
 use crate::crypto::HashedToken;
 use crate::db::changes::Changes;
 use crate::db::{self, Db};
-use crate::grants::client::{self, Ceiling};
+use crate::grants::client::{self, Ceiling, Client};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
 use crate::identity::ServiceAccount;
 use crate::types::{ServiceAccountId, SubjectId};
+
+/// Clients remembered at most: what one says of itself may be long.
+const CLIENTS: u64 = 10_000;
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
 pub struct Access {
     pub(super) revocations: ArcSwap<Revocations>,
     subjects: Remembered<SubjectId, Subject>,
     /// The ceiling of every client that may act.
-    clients: Remembered<String, Arc<Ceiling>>,
+    ceilings: Remembered<String, Arc<Ceiling>>,
+    /// The clients that come here themselves.
+    clients: Remembered<String, Arc<Client>>,
     /// By the SHA-256 of the token: its signature and type were good, everything else is judged at every call.
     pub(super) verified: Cache<[u8; 32], Arc<AccessTokenClaims>>,
     proofs: SeenProofs,
@@ -47,7 +52,8 @@ impl Default for Access {
         Self {
             revocations: ArcSwap::default(),
             subjects: Remembered::default(),
-            clients: Remembered::default(),
+            ceilings: Remembered::default(),
+            clients: Remembered::of(CLIENTS),
             verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             proofs: SeenProofs::default(),
             keys: Remembered::default(),
@@ -103,6 +109,7 @@ impl Access {
 
     /// Forgets what is known of every client.
     pub fn forget_clients(&self) {
+        self.ceilings.forget();
         self.clients.forget();
     }
 
@@ -111,6 +118,21 @@ impl Access {
         self.keys.forget();
         self.tokens.forget();
         self.unknown_keys.invalidate_all();
+    }
+
+    /// Notes once an hour that a client is in use.
+    pub async fn note_use(&self, db: &Db, client: &Client, now: DateTime<Utc>) -> Result<(), db::Error> {
+        if !client.was_used_lately(now) {
+            db.write_once(async |conn| client::touch(conn, &client.id, now).await).await?;
+            self.forget_client(&client.id);
+        }
+        Ok(())
+    }
+
+    /// Forgets what is known of one client, after this node has changed it.
+    pub fn forget_client(&self, id: &str) {
+        self.ceilings.forget_one(id);
+        self.clients.forget_one(id);
     }
 
     /// Forgets which signatures were good, after the keys changed.
@@ -212,7 +234,22 @@ impl Access {
             let mut conn = db.read().await?;
             Ok(client::ceiling(&mut conn, id).await?.map(Arc::new))
         };
-        if hears_changes { self.clients.get(id, read).await } else { read().await }
+        if hears_changes { self.ceilings.get(id, read).await } else { read().await }
+    }
+
+    /// A client that may act, if it is in a memory that can be trusted: who it is here may be a moment ago.
+    pub fn known_client(&self, id: &str, hears_changes: bool) -> Option<Arc<Client>> {
+        self.clients.known(id).filter(|client| hears_changes && client.disabled_at.is_none())
+    }
+
+    /// A client that may act, as it is in the database now.
+    pub async fn read_client(&self, db: &Db, id: &str, hears_changes: bool) -> Result<Option<Arc<Client>>, db::Error> {
+        let read = async || {
+            let mut conn = db.read().await?;
+            Ok(client::find(&mut conn, id).await?.map(Arc::new))
+        };
+        let found = if hears_changes { self.clients.read(id, read).await? } else { read().await? };
+        Ok(found.filter(|client| client.disabled_at.is_none()))
     }
 }
 

@@ -12,10 +12,13 @@ use super::outcome::{Failure, Report};
 use crate::audit::Origin;
 use crate::config::Config;
 use crate::crypto::statement::{KeySet, StatementAlgorithm};
+use crate::db::Connection;
 use crate::errands;
-use crate::grants::trust::{self, NewRule, RuleAdded};
+use crate::grants::assertion::LONGEST_SUBJECT;
+use crate::grants::trust::{self, Linked, NewRule, RuleAdded};
 use crate::grants::trust_rule::{self, Matches, TrustRule};
 use crate::grants::trusted_issuer::{self, IssuerKind, TrustedIssuer};
+use crate::identity::{Username, linked_account};
 use crate::types::{Scope, known_scopes};
 
 /// Which issuer, and what it may say.
@@ -87,7 +90,11 @@ impl Add {
             };
             let added = open.db.write(async |conn| trust::add(conn, &new, &Origin::operator()).await).await;
             match added.map_err(Failure::refused)? {
-                true => Ok(Report::new(format!("{} is trusted from now on", new.issuer), facts(&new, &[]))),
+                true => {
+                    let words = format!("{} is trusted from now on", new.issuer);
+                    let listed = Listed { issuer: new, rules: Vec::new(), people: Vec::new() };
+                    Ok(Report::new(words, listed.facts()))
+                }
                 false => Err(Failure::refused(format!("{} is trusted already", new.issuer))),
             }
         })
@@ -150,51 +157,67 @@ impl List {
                 let mut listed = Vec::new();
                 for issuer in trusted_issuer::all(conn).await? {
                     let rules = trust_rule::of_issuer(conn, &issuer.issuer).await?;
-                    listed.push((issuer, rules));
+                    let people = linked_account::of_issuer(conn, &issuer.issuer).await?;
+                    listed.push(Listed { issuer, rules, people });
                 }
                 Ok(listed)
             });
             let listed = listed.await.map_err(Failure::refused)?;
             let words = match listed.is_empty() {
                 true => "nobody is trusted; add an issuer with `portcullis issuer-add`".to_owned(),
-                false => listed.iter().map(|(issuer, rules)| words(issuer, rules)).collect::<Vec<_>>().join("\n"),
+                false => listed.iter().map(Listed::words).collect::<Vec<_>>().join("\n"),
             };
-            Ok(Report::new(words, listed.iter().map(|(issuer, rules)| facts(issuer, rules)).collect()))
+            Ok(Report::new(words, listed.iter().map(Listed::facts).collect()))
         })
     }
 }
 
-fn words(issuer: &TrustedIssuer, rules: &[TrustRule]) -> String {
-    let keys = issuer.jwks_uri.as_deref().unwrap_or("keys given");
-    let line = format!("{}  {}  {keys}", issuer.issuer, issuer.kind.name());
-    let rule = |rule: &TrustRule| format!("  {} -> {} ({})", rule.matches, rule.client_id, rule.scope);
-    std::iter::once(line).chain(rules.iter().map(rule)).collect::<Vec<_>>().join("\n")
+/// An issuer, what its workloads may do, and who its people are here.
+struct Listed {
+    issuer: TrustedIssuer,
+    rules: Vec<TrustRule>,
+    /// Its subject and our name of each.
+    people: Vec<(String, String)>,
 }
 
-/// What is not there is left out.
-fn facts(issuer: &TrustedIssuer, rules: &[TrustRule]) -> Value {
-    let rules: Vec<Value> = rules
-        .iter()
-        .map(|rule| {
-            let mut facts = json!({
-                "id": rule.id, "matches": rule.matches.to_string(), "client_id": rule.client_id, "scope": rule.scope,
-            });
-            if let Some(resource) = &rule.resource {
-                facts["resource"] = resource.as_str().into();
+impl Listed {
+    fn words(&self) -> String {
+        let Self { issuer, rules, people } = self;
+        let keys = issuer.jwks_uri.as_deref().unwrap_or("keys given");
+        let line = format!("{}  {}  {keys}", issuer.issuer, issuer.kind.name());
+        let rule = |rule: &TrustRule| format!("  {} -> {} ({})", rule.matches, rule.client_id, rule.scope);
+        // Subjects are another's words.
+        let person = |(subject, username): &(String, String)| format!("  {subject:?} -> {username}");
+        let below = rules.iter().map(rule).chain(people.iter().map(person));
+        std::iter::once(line).chain(below).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What is not there is left out.
+    fn facts(&self) -> Value {
+        let Self { issuer, rules, people } = self;
+        let people = people.iter().map(|(subject, username)| json!({ "subject": subject, "username": username }));
+        let mut facts = json!({
+            "issuer": issuer.issuer, "kind": issuer.kind.name(), "algorithms": issuer.algorithms,
+            "provision": issuer.provision, "rules": rules.iter().map(rule_facts).collect::<Vec<_>>(),
+            "people": people.collect::<Vec<_>>(),
+        });
+        for (name, value) in
+            [("jwks_uri", &issuer.jwks_uri), ("audience", &issuer.audience), ("username_claim", &issuer.username_claim)]
+        {
+            if let Some(value) = value {
+                facts[name] = value.as_str().into();
             }
-            facts
-        })
-        .collect();
-    let mut facts = json!({
-        "issuer": issuer.issuer, "kind": issuer.kind.name(), "algorithms": issuer.algorithms,
-        "provision": issuer.provision, "rules": rules,
-    });
-    for (name, value) in
-        [("jwks_uri", &issuer.jwks_uri), ("audience", &issuer.audience), ("username_claim", &issuer.username_claim)]
-    {
-        if let Some(value) = value {
-            facts[name] = value.as_str().into();
         }
+        facts
+    }
+}
+
+fn rule_facts(rule: &TrustRule) -> Value {
+    let mut facts = json!({
+        "id": rule.id, "matches": rule.matches.to_string(), "client_id": rule.client_id, "scope": rule.scope,
+    });
+    if let Some(resource) = &rule.resource {
+        facts["resource"] = resource.as_str().into();
     }
     facts
 }
@@ -220,6 +243,84 @@ impl Remove {
                     Ok(Report::new(words, json!({ "issuer": self.issuer })))
                 }
                 false => Err(Failure::refused(format!("{} was not trusted", self.issuer))),
+            }
+        })
+    }
+}
+
+/// Which account is whose.
+#[derive(Debug, Args)]
+pub struct Link {
+    #[command(flatten)]
+    account: Account,
+    /// The person here
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Username>)]
+    username: Username,
+}
+
+/// An account at an issuer.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// The issuer
+    #[arg(long, value_name = "URL")]
+    issuer: String,
+    /// What it calls the account, exactly as it stands in `sub`
+    #[arg(long, value_name = "SUBJECT", value_parser = subject)]
+    subject: String,
+}
+
+/// A subject as an assertion may have one.
+fn subject(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=LONGEST_SUBJECT => Ok(text.to_owned()),
+        _ => Err(format!("it must be 1 to {LONGEST_SUBJECT} bytes long")),
+    }
+}
+
+impl Link {
+    /// Links it.
+    pub fn run(self, config: Config) -> Result<Report, Failure> {
+        let Self { account: Account { issuer, subject }, username } = self;
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let now = open.clock.now();
+            let verb = async |conn: &mut Connection| {
+                trust::link(conn, (&issuer, &subject), &username, &Origin::operator(), now).await
+            };
+            match open.db.write(verb).await.map_err(Failure::refused)? {
+                Linked::Linked => {
+                    let facts = json!({ "issuer": issuer, "subject": subject, "username": username.as_str() });
+                    Ok(Report::new(format!("{subject:?} of {issuer} is {} here from now on", username.as_str()), facts))
+                }
+                Linked::NoSuchIssuer => Err(Failure::refused(format!(
+                    "{issuer} is not trusted to let clients in; add it with `portcullis issuer-add --kind id-jag`"
+                ))),
+                Linked::NoSuchPerson => {
+                    Err(Failure::refused(format!("there is nobody with the user name {:?}", username.as_str())))
+                }
+                Linked::Taken => Err(Failure::refused(format!(
+                    "{subject:?} of {issuer} is linked already; `portcullis issuer-list` says to whom"
+                ))),
+            }
+        })
+    }
+}
+
+impl Account {
+    /// Unlinks it.
+    pub fn unlink(self, config: Config) -> Result<Report, Failure> {
+        let Self { issuer, subject } = self;
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let now = open.clock.now();
+            let verb =
+                async |conn: &mut Connection| trust::unlink(conn, (&issuer, &subject), &Origin::operator(), now).await;
+            match open.db.write(verb).await.map_err(Failure::refused)? {
+                true => {
+                    let facts = json!({ "issuer": issuer, "subject": subject });
+                    Ok(Report::new(format!("{subject:?} of {issuer} is nobody here any more"), facts))
+                }
+                false => Err(Failure::refused(format!("{subject:?} of {issuer} was not linked to anybody"))),
             }
         })
     }

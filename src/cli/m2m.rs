@@ -46,6 +46,9 @@ pub struct CreateM2m {
     /// Where its public keys are published: it signs instead of having a secret
     #[arg(long, value_name = "URL", conflicts_with = "auth_method")]
     jwks_uri: Option<String>,
+    /// Let it exchange tokens: its own for narrower ones, and those of others to act for them
+    #[arg(long)]
+    token_exchange: bool,
     /// For how many seconds its access tokens are good, if not as long as everybody's
     #[arg(long, value_name = "SECONDS")]
     token_lifetime: Option<u32>,
@@ -117,6 +120,7 @@ impl CreateM2m {
             groups: groups.collect(),
             scope,
             proof: self.proof()?,
+            exchanges: self.token_exchange,
             access_token_lifetime: self.token_lifetime.map(|seconds| TimeDelta::seconds(seconds.into())),
         })
     }

@@ -75,7 +75,7 @@ enum Command {
     ApiKeyRotate(api_key::Rotate),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
-    /// Give a program another secret; the one before is worthless at once
+    /// Give a program another secret; the one before is worthless within two seconds
     UserRotateM2m(m2m::Named),
     /// Remove a program
     UserDeleteM2m(m2m::Named),
@@ -89,6 +89,10 @@ enum Command {
     IssuerRemove(issuer::Remove),
     /// Say which workloads of an issuer act as which service account
     IssuerRuleAdd(issuer::RuleAdd),
+    /// Say who somebody of an issuer is here
+    IssuerLink(issuer::Link),
+    /// Say that somebody of an issuer is nobody here any more
+    IssuerUnlink(issuer::Account),
     /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Key),
@@ -155,6 +159,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::IssuerList(verb) => verb.run(loaded.config),
         Command::IssuerRemove(verb) => verb.run(loaded.config),
         Command::IssuerRuleAdd(verb) => verb.run(loaded.config),
+        Command::IssuerLink(verb) => verb.run(loaded.config),
+        Command::IssuerUnlink(verb) => verb.unlink(loaded.config),
         Command::Key(verb) => verb.run(loaded.config),
         Command::RegistrationTokenCreate(verb) => verb.run(loaded.config),
         Command::RegistrationTokenList => registration_token::list(loaded.config),

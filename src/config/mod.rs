@@ -48,6 +48,8 @@ pub struct Config {
     pub registration: RegistrationConfig,
     /// How we go out to URLs that others gave us.
     pub outbound: OutboundConfig,
+    /// `PORTCULLIS_AUDIT`: when what hot paths decide is written down.
+    pub audit: AuditMode,
     /// What we write to standard error.
     pub log: LogConfig,
 }
@@ -82,6 +84,7 @@ impl Default for Config {
             },
             registration: RegistrationConfig::default(),
             outbound: OutboundConfig::default(),
+            audit: AuditMode::Batched,
             log: LogConfig { filter: "info".to_owned(), json: false },
         }
     }
@@ -204,6 +207,31 @@ pub struct OutboundConfig {
     pub allow_loopback_clients: bool,
     /// `PORTCULLIS_EXTRA_CA_FILE`: PEM certificates to trust besides the system's.
     pub extra_ca_file: Option<PathBuf>,
+}
+
+/// When an event of a hot path is written down: a token for a program, a call. Changes never wait for a batch: each is recorded
+/// in its own transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditMode {
+    /// In batches, a fifth of a second later at most; a crash loses that much.
+    Batched,
+    /// Before the answer begins.
+    Strict,
+}
+
+impl AuditMode {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batched => "batched",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Batched, Self::Strict].into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// What we write to standard error.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::registration::{self, RegistrationMode};
 use super::value::{self, Value};
-use super::{Algorithm, Config};
+use super::{Algorithm, AuditMode, Config};
 
 /// One thing an operator can decide.
 pub struct Setting {
@@ -457,6 +457,19 @@ pub static SETTINGS: &[Setting] = &[
         allowed: "the path of a file",
         unset: "none",
         place: place!(outbound.extra_ca_file),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_AUDIT",
+        meaning: "When tokens of programs are written into the audit trail: in batches, or each before its answer begins.",
+        allowed: "batched or strict",
+        place: Place {
+            set: |config, text| {
+                config.audit = AuditMode::named(text)?;
+                Some(())
+            },
+            show: |config| Some(config.audit.name().to_owned()),
+        },
         ..PLAIN
     },
     Setting {

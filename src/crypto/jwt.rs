@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use josekit::jwk::Jwk;
 use josekit::jwk::alg::ec::EcCurve;
 use josekit::jwk::alg::ed::EdCurve;
-use josekit::jws::{self, ES256, EdDSA, JwsHeader, JwsSigner, JwsVerifier, RS256};
+use josekit::jws::{self, ES256, EdDSA, JwsSigner, JwsVerifier, RS256};
 use josekit::{JoseError, Map};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -142,11 +142,25 @@ impl SigningKey {
 
     /// The claims, signed, in compact form.
     pub fn sign<C: Serialize>(&self, typ: TokenType, claims: &C) -> Result<String, KeyError> {
-        let payload = serde_json::to_vec(claims).map_err(|error| JoseError::InvalidJson(error.into()))?;
-        let mut header = JwsHeader::new();
-        header.set_token_type(typ.name());
-        header.set_key_id(&self.kid);
-        Ok(jws::serialize_compact(&payload, &header, self.signer.as_ref())?)
+        #[derive(Serialize)]
+        struct Header<'a> {
+            alg: &'a str,
+            typ: &'static str,
+            kid: &'a str,
+        }
+        let header = Header { alg: self.signer.algorithm().name(), typ: typ.name(), kid: &self.kid };
+        let invalid = |error: serde_json::Error| JoseError::InvalidJson(error.into());
+        let (header, payload) =
+            (serde_json::to_vec(&header).map_err(invalid)?, serde_json::to_vec(claims).map_err(invalid)?);
+        // Compact serialization (RFC 7515 §3.1) by hand: the library's takes a header apart and puts it together again.
+        let mut token = String::with_capacity((header.len() + payload.len() + self.signer.signature_len()) * 4 / 3 + 8);
+        URL_SAFE_NO_PAD.encode_string(header, &mut token);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let signature = self.signer.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 }
 

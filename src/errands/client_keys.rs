@@ -41,10 +41,10 @@ pub async fn of(app: &App, client: &Client, header: &Header, may_fetch: bool) ->
     }
 }
 
-/// An administrator may name a host that strangers may not.
+/// An administrator may name a host that strangers may not, and what they named has a budget of its own.
 fn purpose(client: &Client) -> Purpose {
     match client.origin {
         ClientOrigin::Registered | ClientOrigin::MetadataDocument => Purpose::ClientDocument,
-        ClientOrigin::Administrator | ClientOrigin::BuiltIn => Purpose::AdministratorEndpoint,
+        ClientOrigin::Administrator | ClientOrigin::BuiltIn => Purpose::AdministratorKeys,
     }
 }

@@ -87,6 +87,7 @@ async fn fetch(app: &App, url: &ClientIdUrl, origin: &Origin) -> Result<Lookup, 
     let fresh_for = TimeDelta::from_std(fetched.fresh_for()).unwrap_or(longest).clamp(shortest, longest);
     let adopted =
         app.db.write(async |conn| adopt::adopt(conn, url, &registration, now + fresh_for, origin, now).await).await?;
+    app.access.forget_client(url.as_str());
     Ok(match adopted {
         Some(client) if client.disabled_at.is_none() => Lookup::Known(Box::new(client)),
         Some(_) | None => Lookup::Unknown,

@@ -41,7 +41,7 @@ async fn ask(app: &App, purpose: Purpose, url: &str) -> Result<(KeySet, Duration
 pub async fn of_issuer(app: &App, issuer: &TrustedIssuer, header: &Header) -> Result<Arc<KeySet>, String> {
     match (&issuer.jwks, &issuer.jwks_uri) {
         (Some(jwks), _) => KeySet::parse(jwks).map(Arc::new).map_err(|error| error.to_string()),
-        (None, Some(uri)) => fetch(app, Purpose::AdministratorEndpoint, uri, header).await,
+        (None, Some(uri)) => fetch(app, Purpose::AdministratorKeys, uri, header).await,
         (None, None) => Err("it has none".to_owned()),
     }
 }

@@ -44,7 +44,7 @@ pub async fn check(app: &App, text: &str) -> Checked {
     };
     let issuers = &app.config.registration.statement_issuers;
     let Some(issuer) = issuers.iter().find(|trusted| trusted.issuer == claims.iss) else { return Checked::Unapproved };
-    let keys = match key_set::fetch(app, Purpose::AdministratorEndpoint, &issuer.jwks_uri, &header).await {
+    let keys = match key_set::fetch(app, Purpose::AdministratorKeys, &issuer.jwks_uri, &header).await {
         Ok(keys) => keys,
         Err(why) => {
             tracing::warn!(why, issuer = issuer.issuer, "the keys of a software statement's issuer cannot be read");

@@ -1,15 +1,13 @@
 //! VERB: a program acts for itself (RFC 6749 §4.4).
 
-use chrono::TimeDelta;
-use diesel::QueryResult;
 use serde_json::json;
 
 use super::Terms;
-use super::client::{self, Client, ClientOrigin};
+use super::client::{Client, ClientOrigin};
 use super::client_metadata::AuthMethod;
 use super::machine;
-use crate::audit::{self, Entry, Event};
-use crate::db::Connection;
+use crate::audit::{Batch, Entry, Event};
+use crate::db;
 use crate::identity::ServiceAccount;
 use crate::types::{Scope, SubjectId, known_scopes};
 
@@ -51,14 +49,14 @@ pub enum Acted {
     TooMuch,
 }
 
-/// A program acts for itself: one row in the audit trail, and once an hour a note that the client is in use. Neither needs the
-/// other, so there is no transaction around them: this path is walked often.
+/// A program acts for itself. This path is walked often and changes nothing: what it is judged by is in memory, and what comes of
+/// it is noted in the audit trail's batch (`decisions` 49).
 pub async fn act_for_itself(
-    conn: &mut Connection,
+    audit: &Batch,
     terms: &Terms<'_>,
     client: &Client,
     wish: &Wish<'_>,
-) -> QueryResult<Acted> {
+) -> Result<Acted, db::Error> {
     let acted = judge(client, wish);
     let entry = match &acted {
         Acted::Allowed { subject, scope } => {
@@ -71,11 +69,7 @@ pub async fn act_for_itself(
             Entry::new(Event::ClientCredentialsRefused).detail(detail)
         }
     };
-    audit::record(conn, entry.client(&client.id), terms.origin, terms.now).await?;
-    let is_noted = client.last_used_at.is_some_and(|used| terms.now - used < TimeDelta::hours(1));
-    if matches!(acted, Acted::Allowed { .. }) && !is_noted {
-        client::touch(conn, &client.id, terms.now).await?;
-    }
+    audit.note(entry.client(&client.id), terms.origin, terms.now).await?;
     Ok(acted)
 }
 

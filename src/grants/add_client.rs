@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient, Profile};
-use super::client_metadata::{ApplicationType, AuthMethod, DEVICE_CODE, JWT_BEARER};
+use super::client_metadata::{ApplicationType, AuthMethod, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE};
 use super::client_name::{MAX_NAME, clean, is_deceptive};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::statement::{KeySet, KeySetError};
@@ -16,8 +16,7 @@ use crate::db::Connection;
 use crate::types::{RedirectTarget, RedirectUri, Scope, Words, known_scopes};
 
 /// The grants that an administrator gives by hand: all but acting for itself, which an account is made for.
-pub const GRANTS: [&str; 5] =
-    ["authorization_code", "refresh_token", DEVICE_CODE, JWT_BEARER, "urn:ietf:params:oauth:grant-type:token-exchange"];
+pub const GRANTS: [&str; 5] = ["authorization_code", "refresh_token", DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE];
 
 /// What an administrator says of a client.
 #[derive(Clone, Debug)]

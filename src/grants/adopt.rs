@@ -8,7 +8,6 @@ use super::client::{self, Client, ClientOrigin, NewClient};
 use super::client_metadata::Registration;
 use crate::audit::{self, Entry, Event, Origin};
 use crate::db::Connection;
-use crate::db::changes::announce;
 use crate::types::ClientIdUrl;
 
 /// Keeps a document that was fetched from `url` and judged good. `None` when a client of another origin has this id.
@@ -27,10 +26,6 @@ pub async fn adopt(
     let before = client::find(conn, &new.id).await?;
     if !client::adopt(conn, &new, now).await? {
         return Ok(None);
-    }
-    // Less than before, once the operator has lowered what strangers may have.
-    if before.as_ref().is_some_and(|before| before.scope != new.scope) {
-        announce(conn, client::CHANGED).await?;
     }
     if before.is_none_or(|before| before.metadata_hash != new.metadata_hash) {
         let detail = json!({ "name": new.name, "redirect_uris": new.redirect_uris });

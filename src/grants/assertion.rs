@@ -44,6 +44,9 @@ pub struct Known {
     pub auth_time: Option<NumericDate>,
 }
 
+/// The longest `sub` of a statement, in bytes.
+pub const LONGEST_SUBJECT: usize = 1024;
+
 /// Clocks of others may differ from ours by this.
 pub const SKEW: TimeDelta = TimeDelta::seconds(30);
 
@@ -63,7 +66,7 @@ impl Assertion {
         let known: Known = serde_json::from_value(all.clone()).ok()?;
         // PostgreSQL takes no NUL in a text, and no identifier has one.
         let is_clean = ![&known.iss, &known.sub].into_iter().any(|text| text.contains('\0') || text.is_empty());
-        (is_clean && known.sub.len() <= 1024).then_some(Self { known, all })
+        (is_clean && known.sub.len() <= LONGEST_SUBJECT).then_some(Self { known, all })
     }
 
     /// When it has expired by itself, with the skew that is allowed for clocks.

@@ -8,7 +8,7 @@ use super::Terms;
 use super::authorization_code::{self, AuthorizationCode};
 use super::client::{self, Client, Profile};
 use super::consent::{self, Consent};
-use super::grant::{self, Grant};
+use super::grant::{self, Grant, NewGrant};
 use super::known_clients;
 use super::machine;
 use super::pending_request::{self, AuthorizationRequest};
@@ -17,7 +17,7 @@ use crate::audit::{self, Entry, Event};
 use crate::crypto::{Label, PlainToken, TokenKind};
 use crate::db::Connection;
 use crate::identity::Rights;
-use crate::types::{GrantId, PendingRequestId, Scope, SessionId, UserId, Words, known_scopes};
+use crate::types::{PendingRequestId, Scope, SessionId, UserId, Words, known_scopes};
 
 /// Who answers, in which browser session.
 #[derive(Clone, Debug)]
@@ -233,22 +233,17 @@ fn new_grant(
     scope: &Scope,
     who: &Respondent,
 ) -> Grant {
-    Grant {
-        id: GrantId::fresh(),
-        user_id: who.user,
+    let new = NewGrant {
+        user: who.user,
         client_id,
         resource: request.resource.clone(),
         scope: scope.clone(),
-        session_id: Some(who.session),
+        session: Some(who.session),
         authenticated_at: who.authenticated_at,
         amr: who.amr.clone(),
-        created_at: terms.now,
-        last_used_at: terms.now,
         expires_at: terms.now + terms.lifetimes.grant,
-        ended_at: None,
-        end_reason: None,
-        dpop_jkt: None,
-    }
+    };
+    new.begin(terms.now)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use url::Url;
 use super::client_name::{MAX_NAME, clean, is_deceptive};
 use crate::types::{ClientIdUrl, RedirectTarget, RedirectUri, Scope};
 pub use error::MetadataError;
-pub use grant_types::{DEVICE_CODE, JWT_BEARER};
+pub use grant_types::{DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE};
 pub use policy::Policy;
 pub use registration::{ApplicationType, AuthMethod, Registration};
 pub use statement::SoftwareStatement;

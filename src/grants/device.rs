@@ -9,7 +9,7 @@ use serde_json::json;
 use super::authorize::{Answer, Respondent, required};
 use super::client::{self, Client};
 use super::device_code::{self, DeviceCode};
-use super::grant::{self, Grant};
+use super::grant::{self, Grant, NewGrant};
 use super::{Terms, revoke, rotate};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::{PlainToken, TokenKind, UserCode};
@@ -132,22 +132,17 @@ pub async fn answer(
 
 /// Nothing of it is remembered as a consent: whoever holds a device must be asked each time (RFC 8628 §5.4).
 fn new_grant(terms: &Terms<'_>, code: &DeviceCode, scope: Scope, who: &Respondent) -> Grant {
-    Grant {
-        id: GrantId::fresh(),
-        user_id: who.user,
+    let new = NewGrant {
+        user: who.user,
         client_id: code.client_id.clone(),
         resource: code.resource.clone(),
         scope,
-        session_id: Some(who.session),
+        session: Some(who.session),
         authenticated_at: who.authenticated_at,
         amr: who.amr.clone(),
-        created_at: terms.now,
-        last_used_at: terms.now,
         expires_at: terms.now + terms.lifetimes.grant,
-        ended_at: None,
-        end_reason: None,
-        dpop_jkt: None,
-    }
+    };
+    new.begin(terms.now)
 }
 
 /// How a poll ended (RFC 8628 §3.5).

@@ -22,6 +22,8 @@ pub struct Judged {
     pub subject: SubjectId,
     /// To whom it was issued.
     pub client_id: String,
+    /// To whom the first was issued, if it was exchanged for one of another client's.
+    pub first_client_id: Option<String>,
     /// Under which grant; a program that acts for itself has none.
     pub grant: Option<GrantId>,
     /// What it may do as things are now.
@@ -58,6 +60,8 @@ pub enum Exchanged {
         scope: Scope,
         /// Acting: these.
         actor: Option<Actor>,
+        /// The client to which the first token was issued, where that is another: when it may no longer act, nor may this.
+        first_client: Option<String>,
     },
     /// Not with this token.
     Refused(&'static str),
@@ -70,7 +74,7 @@ pub fn may_exchange(client: &Client) -> bool {
     client.origin == ClientOrigin::Administrator && !client.is_public()
 }
 
-/// Exchanges a token.
+/// Exchanges a token; a refusal changes nothing, and is for the caller to record.
 ///
 /// A client narrows what was issued to itself. For a token that was issued to another it acts by delegation, which shows in
 /// the new token: as the actor whose token it brings, or as its own service account.
@@ -99,7 +103,9 @@ pub async fn exchange(
     let entry = Entry::new(Event::TokenExchanged).subject(subject.subject).client(&client.id).grant(subject.grant);
     let detail = json!({ "from": subject.client_id, "audience": audience, "scope": scope });
     audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
-    Ok(Exchanged::Allowed { grant, scope, actor })
+    // Whoever exchanged in between is among the actors.
+    let first_client = Some(subject.first_client_id.unwrap_or(subject.client_id)).filter(|first| *first != client.id);
+    Ok(Exchanged::Allowed { grant, scope, actor, first_client })
 }
 
 /// Who acts in the new token.

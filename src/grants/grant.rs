@@ -42,6 +42,50 @@ pub struct Grant {
     pub dpop_jkt: Option<String>,
 }
 
+/// What makes a grant; the rest follows from the time.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// Who allowed it.
+    pub user: UserId,
+    /// To whom.
+    pub client_id: String,
+    /// For which resource (RFC 8707).
+    pub resource: String,
+    /// What.
+    pub scope: Scope,
+    /// In which browser session, if it was in one.
+    pub session: Option<SessionId>,
+    /// When the person had last proved who they are.
+    pub authenticated_at: DateTime<Utc>,
+    /// How.
+    pub amr: Words,
+    /// Its absolute end.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl NewGrant {
+    /// The grant, as it is now: live, and bound to no key.
+    pub fn begin(self, now: DateTime<Utc>) -> Grant {
+        let Self { user, client_id, resource, scope, session, authenticated_at, amr, expires_at } = self;
+        Grant {
+            id: GrantId::fresh(),
+            user_id: user,
+            client_id,
+            resource,
+            scope,
+            session_id: session,
+            authenticated_at,
+            amr,
+            created_at: now,
+            last_used_at: now,
+            expires_at,
+            ended_at: None,
+            end_reason: None,
+            dpop_jkt: None,
+        }
+    }
+}
+
 /// Why a grant ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
@@ -106,9 +150,9 @@ pub async fn live_locked(conn: &mut Connection, id: GrantId, now: DateTime<Utc>)
 }
 
 /// Binds its refresh tokens to a key, once (RFC 9449 §5).
-pub async fn bind(conn: &mut Connection, id: GrantId, key: &str) -> QueryResult<()> {
+pub async fn bind(mut conn: &Connection, id: GrantId, key: &str) -> QueryResult<()> {
     let unbound = table::table.find(id).filter(table::dpop_jkt.is_null());
-    diesel::update(unbound).set(table::dpop_jkt.eq(key)).execute(conn).await.map(drop)
+    diesel::update(unbound).set(table::dpop_jkt.eq(key)).execute(&mut conn).await.map(drop)
 }
 
 /// True when what is bound to a key comes with proof of it, or is bound to none (RFC 9449 §5, §10).
@@ -117,8 +161,8 @@ pub fn fits_key(bound_to: Option<&str>, proved: Option<&str>) -> bool {
 }
 
 /// Notes that it bought tokens.
-pub async fn touch(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<()> {
-    diesel::update(table::table.find(id)).set(table::last_used_at.eq(now)).execute(conn).await.map(drop)
+pub async fn touch(mut conn: &Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<()> {
+    diesel::update(table::table.find(id)).set(table::last_used_at.eq(now)).execute(&mut conn).await.map(drop)
 }
 
 /// Ends a grant; `None` when it had ended already.

@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::assertion::Assertion;
 use super::client::{self, Client, ClientOrigin};
-use super::grant::{self, Grant};
+use super::grant::{self, Grant, NewGrant};
 use super::trusted_issuer::{self, TrustedIssuer};
 use super::used_assertion::{self, AssertionKind};
 use super::{Terms, revoke};
 use crate::audit::{self, Entry, Event};
 use crate::db::Connection;
 use crate::identity::add_person::{AddPerson, NewPerson, add_person};
-use crate::identity::{Person, linked_account};
-use crate::types::{GrantId, Scope, UserId, Words, known_scopes};
+use crate::identity::{Person, Rights, linked_account};
+use crate::types::{Scope, UserId, Words, known_scopes};
 
 /// What a client wants.
 #[derive(Clone, Debug)]
@@ -57,7 +57,8 @@ pub fn may_be_let_in(client: &Client) -> bool {
     is_vouched_for && !client.is_public()
 }
 
-/// Lets a client in. The statement is used up in the same transaction, so of fifty at once one is first.
+/// Lets a client in. The statement is used up in the same transaction, so of fifty at once one is first; a refusal is for the
+/// caller to record.
 pub async fn let_in(
     conn: &mut Connection,
     terms: &Terms<'_>,
@@ -66,35 +67,57 @@ pub async fn let_in(
 ) -> QueryResult<LetIn> {
     let known = &attempt.assertion.known;
     if known.client_id.as_deref() != Some(client.id.as_str()) {
-        return refused(conn, terms, client, attempt, "The assertion is for another client").await;
+        return Ok(LetIn::Refused("The assertion is for another client"));
     }
-    let user = match linked_account::find(conn, &known.iss, &known.sub).await? {
-        Some(user) => Some(user),
-        None if attempt.issuer.provision => provision(conn, terms, attempt).await?,
+    let linked = linked(conn, attempt).await?;
+    if linked.is_none() && !attempt.issuer.provision {
+        return Ok(LetIn::Refused(
+            "Nobody here is linked to the person in the assertion; an administrator can link them",
+        ));
+    }
+    let person = match linked {
+        Some(user) => match revoke::able(conn, user).await? {
+            Some(person) => Some(person),
+            None => return Ok(LetIn::Refused("The person in the assertion may no longer sign in")),
+        },
         None => None,
     };
-    let Some(user) = user else {
-        let why = "Nobody here is linked to the person in the assertion; an administrator can link them";
-        return refused(conn, terms, client, attempt, why).await;
-    };
-    let Some(person) = revoke::able(conn, user).await? else {
-        return refused(conn, terms, client, attempt, "The person in the assertion may no longer sign in").await;
-    };
-    let scope = person.rights().within(&granted(client, known.scope.as_ref(), attempt.scope.as_ref()));
+    let allowed = granted(client, known.scope.as_ref(), attempt.scope.as_ref());
+    // Somebody who is about to be added has no rights beyond everybody's.
+    let rights = person.as_ref().map_or(Rights::Use, Person::rights);
+    let scope = rights.within(&allowed);
     if scope.is_empty() {
         return Ok(LetIn::WrongScope);
     }
     if !used_assertion::use_up(conn, AssertionKind::Grant, &known.iss, attempt.jti, attempt.assertion.dead_by()).await?
     {
-        return refused(conn, terms, client, attempt, "The assertion was used before").await;
+        return Ok(LetIn::Refused("The assertion was used before"));
     }
-    let grant = new_grant(terms, client, attempt, user, scope);
+    // Nobody is added for a statement that buys nothing.
+    let added = match person {
+        Some(person) => Some(person),
+        None => provision(conn, terms, attempt).await?,
+    };
+    let Some(person) = added else { return Ok(LetIn::Refused("The person in the assertion cannot be added here")) };
+    let grant = new_grant(terms, client, attempt, person.id, scope);
     grant::insert(conn, &grant).await?;
     client::touch(conn, &client.id, terms.now).await?;
-    let entry = Entry::new(Event::IdentityAsserted).user(user).client(&client.id).grant(grant.id);
+    let entry = Entry::new(Event::IdentityAsserted).user(person.id).client(&client.id).grant(grant.id);
     let detail = json!({ "issuer": known.iss, "scope": grant.scope, "resource": grant.resource });
     audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
     Ok(LetIn::Granted { grant: Box::new(grant), person: Box::new(person) })
+}
+
+/// The person to whom the account is linked. Where somebody new would be added, those who come at once for the same account
+/// take turns from here on.
+async fn linked(conn: &mut Connection, attempt: &Attempt<'_>) -> QueryResult<Option<UserId>> {
+    let known = &attempt.assertion.known;
+    let found = linked_account::find(conn, &known.iss, &known.sub).await?;
+    if found.is_some() || !attempt.issuer.provision {
+        return Ok(found);
+    }
+    trusted_issuer::hold(conn, &known.iss).await?;
+    linked_account::find(conn, &known.iss, &known.sub).await
 }
 
 /// What the provider gave ∩ what is asked ∩ what the client may have; managing this server is not the provider's to give
@@ -112,22 +135,17 @@ fn granted(client: &Client, given: Option<&Scope>, asked: Option<&Scope>) -> Sco
 fn new_grant(terms: &Terms<'_>, client: &Client, attempt: &Attempt<'_>, user: UserId, scope: Scope) -> Grant {
     let known = &attempt.assertion.known;
     let authenticated_at = known.auth_time.or(known.iat).map_or(terms.now, |time| time.0);
-    Grant {
-        id: GrantId::fresh(),
-        user_id: user,
+    let new = NewGrant {
+        user,
         client_id: client.id.clone(),
         resource: attempt.resource.clone(),
         scope,
-        session_id: None,
+        session: None,
         authenticated_at: sensible(authenticated_at, terms.now),
         amr: Words::default(),
-        created_at: terms.now,
-        last_used_at: terms.now,
         expires_at: terms.access_tokens_dead_by(),
-        ended_at: None,
-        end_reason: None,
-        dpop_jkt: None,
-    }
+    };
+    new.begin(terms.now)
 }
 
 /// Nobody signs in tomorrow, or before there were computers.
@@ -135,16 +153,13 @@ fn sensible(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     at.clamp(DateTime::UNIX_EPOCH.min(now), now)
 }
 
-/// Adds the person of an account that nobody knows, without a password; those who try at once take turns.
+/// Adds the person of an account that nobody knows, without a password, while its issuer is held and still trusted.
 ///
 /// Never somebody who is here already, whatever the names or addresses are (K4).
-async fn provision(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'_>) -> QueryResult<Option<UserId>> {
+async fn provision(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'_>) -> QueryResult<Option<Person>> {
     let known = &attempt.assertion.known;
     if trusted_issuer::hold(conn, &known.iss).await?.is_none() {
         return Ok(None);
-    }
-    if let Some(user) = linked_account::find(conn, &known.iss, &known.sub).await? {
-        return Ok(Some(user));
     }
     let claim = attempt.issuer.username_claim.as_ref().and_then(|name| attempt.assertion.all.get(name));
     let suggested = claim.and_then(Value::as_str).map(str::to_owned);
@@ -153,21 +168,8 @@ async fn provision(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'
         let person = NewPerson { username, ..NewPerson::default() };
         if let AddPerson::Added(user) = add_person(conn, person, terms.origin, terms.now).await? {
             linked_account::insert(conn, &known.iss, &known.sub, user.id, terms.now).await?;
-            return Ok(Some(user.id));
+            return revoke::able(conn, user.id).await;
         }
     }
     Ok(None)
-}
-
-async fn refused(
-    conn: &mut Connection,
-    terms: &Terms<'_>,
-    client: &Client,
-    attempt: &Attempt<'_>,
-    why: &'static str,
-) -> QueryResult<LetIn> {
-    let detail = json!({ "issuer": attempt.issuer.issuer, "why": why });
-    let entry = Entry::new(Event::AssertionRefused).client(&client.id).detail(detail);
-    audit::record(conn, entry, terms.origin, terms.now).await?;
-    Ok(LetIn::Refused(why))
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient};
-use super::client_metadata::{ApplicationType, AuthMethod};
+use super::client_metadata::{ApplicationType, AuthMethod, TOKEN_EXCHANGE};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::statement::KeySet;
 use crate::crypto::{PlainToken, TokenKind};
@@ -36,6 +36,8 @@ pub struct NewAccount {
     pub scope: Scope,
     /// How it will prove who it is.
     pub proof: NewProof,
+    /// Whether it may exchange tokens, its own and by delegation others' (RFC 8693).
+    pub exchanges: bool,
     /// How long its access tokens are good, where that differs from everybody's.
     pub access_token_lifetime: Option<TimeDelta>,
 }
@@ -130,7 +132,9 @@ pub async fn add(conn: &mut Connection, terms: &Terms<'_>, wanted: NewAccount) -
     // Who registers the same id at this very moment rolls all of it back.
     client::insert(conn, &client, terms.now).await?;
     let groups: Vec<String> = groups.into_iter().map(|group| group.name).collect();
-    let detail = json!({ "groups": groups, "scope": wanted.scope, "method": client.auth_method.name() });
+    let grants = &client.grant_types;
+    let detail =
+        json!({ "groups": groups, "scope": wanted.scope, "method": client.auth_method.name(), "grants": grants });
     let entry = Entry::new(Event::AccountAdded).subject(SubjectId::Service(account)).client(&client.id);
     audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
     Ok(AddAccount::Added(Account { client_id: name, secret, groups, scope: wanted.scope }))
@@ -157,7 +161,9 @@ fn client_of(
         auth_method,
         application_type: ApplicationType::Web,
         redirect_uris: Vec::new(),
-        grant_types: Words::from_iter(["client_credentials"]),
+        grant_types: Words::from_iter(
+            ["client_credentials"].into_iter().chain(wanted.exchanges.then_some(TOKEN_EXCHANGE)),
+        ),
         scope: wanted.scope.clone(),
         metadata: json!({}),
         metadata_hash: Sha256::digest(name.as_str()).into(),
@@ -203,7 +209,8 @@ fn seconds(lifetime: TimeDelta) -> Result<i32, Refusal> {
     seconds.filter(|seconds| (60..=86_400).contains(seconds)).ok_or(Refusal::Lifetime)
 }
 
-/// Gives an account another secret; the one before is worthless at once. `None` when there is no such account, or it has none.
+/// Gives an account another secret; the one before is worthless on every node within two seconds (`decisions` 3). `None` when
+/// there is no such account, or it has none.
 pub async fn rotate_secret(conn: &mut Connection, terms: &Terms<'_>, name: &str) -> QueryResult<Option<PlainToken>> {
     let secret = PlainToken::fresh(TokenKind::ClientSecret, terms.random);
     let hashed = (terms.keys.hash(&secret), terms.keys.version());
@@ -235,6 +242,7 @@ mod tests {
             groups: Vec::new(),
             scope: Scope::of(&USUAL_SCOPE),
             proof: NewProof::SecretPost,
+            exchanges: false,
             access_token_lifetime: None,
         };
         let keys_at = |url: &str| NewProof::KeysAt(url.to_owned());

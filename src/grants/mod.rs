@@ -41,6 +41,7 @@ pub mod pushed_request;
 pub mod reap;
 pub mod redeem;
 pub mod refresh_token;
+pub mod refuse;
 pub mod register;
 pub mod registration_token;
 pub mod revocation;

@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::grant::Grant;
 use crate::crypto::{HashedToken, KeyVersion};
 use crate::db::Connection;
-use crate::schema::refresh_tokens as table;
+use crate::schema::{grants, refresh_tokens as table};
 use crate::types::GrantId;
 
 /// A refresh token, by its hash.
@@ -53,38 +54,46 @@ impl RefreshToken {
 }
 
 /// Stores a token, once: a successor that another presenter has stored already stays as it is.
-pub async fn insert_once(conn: &mut Connection, token: &RefreshToken) -> QueryResult<()> {
-    diesel::insert_into(table::table).values(token).on_conflict_do_nothing().execute(conn).await.map(drop)
+pub async fn insert_once(mut conn: &Connection, token: &RefreshToken) -> QueryResult<()> {
+    diesel::insert_into(table::table).values(token).on_conflict_do_nothing().execute(&mut conn).await.map(drop)
 }
 
-/// The token stored under one of these hashes, locked: its presenters take turns.
-pub async fn find_for_update(conn: &mut Connection, hashes: &[HashedToken]) -> QueryResult<Option<RefreshToken>> {
+/// The token stored under one of these hashes with its grant, if that is live. Both are locked until the transaction is over:
+/// the presenters of a token take turns, and what is bought under a grant is bought before its end, and so dies with it.
+pub async fn with_live_grant_locked(
+    conn: &mut Connection,
+    hashes: &[HashedToken],
+    now: DateTime<Utc>,
+) -> QueryResult<Option<(RefreshToken, Grant)>> {
     table::table
+        .inner_join(grants::table)
         .filter(table::token_hash.eq_any(hashes))
-        .select(RefreshToken::as_select())
-        .for_update()
+        .filter(grants::ended_at.is_null().and(grants::expires_at.gt(now)))
+        .select((RefreshToken::as_select(), Grant::as_select()))
+        .for_no_key_update()
         .first(conn)
         .await
         .optional()
 }
 
 /// The token stored under one of these hashes.
-pub async fn find(conn: &mut Connection, hashes: &[HashedToken]) -> QueryResult<Option<RefreshToken>> {
-    table::table.filter(table::token_hash.eq_any(hashes)).select(RefreshToken::as_select()).first(conn).await.optional()
+pub async fn find(mut conn: &Connection, hashes: &[HashedToken]) -> QueryResult<Option<RefreshToken>> {
+    let stored = table::table.filter(table::token_hash.eq_any(hashes)).select(RefreshToken::as_select());
+    stored.first(&mut conn).await.optional()
 }
 
 /// Starts the grace of a token, unless it runs already.
-pub async fn mark_used(conn: &mut Connection, token: &HashedToken, now: DateTime<Utc>) -> QueryResult<()> {
+pub async fn mark_used(mut conn: &Connection, token: &HashedToken, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::update(table::table.find(token).filter(table::first_used_at.is_null()))
         .set(table::first_used_at.eq(now))
-        .execute(conn)
+        .execute(&mut conn)
         .await
         .map(drop)
 }
 
 /// Puts off the idle end of a token that is not rotated.
-pub async fn prolong(conn: &mut Connection, token: &HashedToken, until: DateTime<Utc>) -> QueryResult<()> {
-    diesel::update(table::table.find(token)).set(table::expires_at.eq(until)).execute(conn).await.map(drop)
+pub async fn prolong(mut conn: &Connection, token: &HashedToken, until: DateTime<Utc>) -> QueryResult<()> {
+    diesel::update(table::table.find(token)).set(table::expires_at.eq(until)).execute(&mut conn).await.map(drop)
 }
 
 /// Forgets tokens whose idle end is before `before`; used ones are kept that long to notice a replay.

@@ -7,6 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
+use futures_util::try_join;
 use serde_json::json;
 
 use super::client::{self, Client, Profile};
@@ -71,15 +72,13 @@ pub async fn rotate(
     client: &Client,
     attempt: &Attempt<'_>,
 ) -> QueryResult<Rotated> {
-    let Some(token) = refresh_token::find_for_update(conn, &terms.keys.hashes(attempt.token)).await? else {
+    let hashes = terms.keys.hashes(attempt.token);
+    let Some((token, grant)) = refresh_token::with_live_grant_locked(conn, &hashes, terms.now).await? else {
         return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked"));
     };
     if token.client_id != client.id {
         return Ok(Rotated::Refused("The refresh token was issued to another client"));
     }
-    let Some(grant) = grant::live_locked(conn, token.grant_id, terms.now).await? else {
-        return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked"));
-    };
     let Some(person) = revoke::able(conn, grant.user_id).await? else {
         return Ok(Rotated::Refused("The person who allowed this may no longer sign in"));
     };
@@ -113,52 +112,52 @@ pub async fn rotate(
         return Err(diesel::result::Error::RollbackTransaction);
     }
     let successor = match client.options.profile {
-        Profile::Standard => follow(conn, terms, &grant, &token, attempt.token).await?,
-        Profile::Fapi2 => Some(keep(conn, terms, &grant, &token, attempt.token).await?),
+        Profile::Standard => terms.keys.refresh_successor(token.key_version, grant.id.0.as_bytes(), attempt.token),
+        // It is bound to the client's key and to the key of its proofs, so a copy is worthless, and rotation could only lose it
+        // (FAPI 2.0 Security Profile §5.3.2.1).
+        Profile::Fapi2 => Some(attempt.token.clone()),
     };
     let Some(successor) = successor else {
         return Ok(Rotated::Refused("The refresh token is unknown, expired or revoked"));
     };
-    grant::touch(conn, grant.id, terms.now).await?;
     if !client.was_used_lately(terms.now) {
         client::touch(conn, &client.id, terms.now).await?;
     }
-    if let Some(key) = attempt.proof_key.filter(|_| client.binds_refresh_tokens()) {
-        grant::bind(conn, grant.id, key).await?;
-    }
+    let key = attempt.proof_key.filter(|_| client.binds_refresh_tokens());
     let entry = Entry::new(Event::Refreshed).user(grant.user_id).client(&client.id).grant(grant.id);
-    audit::record(conn, entry, terms.origin, terms.now).await?;
+    // None of these needs the outcome of another, so they share one round trip.
+    let conn = &*conn;
+    try_join!(
+        renew(conn, terms, client, &grant, &token, &successor),
+        grant::touch(conn, grant.id, terms.now),
+        async {
+            match key {
+                Some(key) => grant::bind(conn, grant.id, key).await,
+                None => Ok(()),
+            }
+        },
+        audit::record(conn, entry, terms.origin, terms.now),
+    )?;
     let scope = attempt.scope.cloned().unwrap_or_else(|| grant.scope.clone());
     Ok(Rotated::Refreshed { grant: Box::new(grant), person: Box::new(person), scope, successor })
 }
 
-/// Its successor, the same for everyone who presents it.
-async fn follow(
-    conn: &mut Connection,
+/// Lets a token be followed by its successor, or go on as its own.
+async fn renew(
+    conn: &Connection,
     terms: &Terms<'_>,
+    client: &Client,
     grant: &Grant,
     token: &RefreshToken,
-    presented: &PlainToken,
-) -> QueryResult<Option<PlainToken>> {
-    let Some(successor) = terms.keys.refresh_successor(token.key_version, grant.id.0.as_bytes(), presented) else {
-        return Ok(None);
-    };
-    refresh_token::mark_used(conn, &token.token_hash, terms.now).await?;
-    store(conn, terms, grant, &successor).await?;
-    Ok(Some(successor))
-}
-
-/// Itself again: it is bound to the client's key and to the key of its proofs, so a copy is worthless, and rotation could only
-/// lose it (FAPI 2.0 Security Profile §5.3.2.1).
-async fn keep(
-    conn: &mut Connection,
-    terms: &Terms<'_>,
-    grant: &Grant,
-    token: &RefreshToken,
-    presented: &PlainToken,
-) -> QueryResult<PlainToken> {
-    refresh_token::prolong(conn, &token.token_hash, idle_end(terms, grant)).await?;
-    Ok(presented.clone())
+    successor: &PlainToken,
+) -> QueryResult<()> {
+    match client.options.profile {
+        Profile::Standard => {
+            let used = refresh_token::mark_used(conn, &token.token_hash, terms.now);
+            try_join!(used, store(conn, terms, grant, successor)).map(drop)
+        }
+        Profile::Fapi2 => refresh_token::prolong(conn, &token.token_hash, idle_end(terms, grant)).await,
+    }
 }
 
 /// When a refresh token of today ends that nobody uses.
@@ -166,9 +165,10 @@ fn idle_end(terms: &Terms<'_>, grant: &Grant) -> DateTime<Utc> {
     grant.expires_at.min(terms.now + terms.lifetimes.refresh_idle)
 }
 
-async fn store(conn: &mut Connection, terms: &Terms<'_>, grant: &Grant, token: &PlainToken) -> QueryResult<()> {
+async fn store(conn: &Connection, terms: &Terms<'_>, grant: &Grant, token: &PlainToken) -> QueryResult<()> {
     // It may be stored already, under the hash of a root key that was the newest then.
-    if refresh_token::find(conn, &terms.keys.hashes(token)).await?.is_some() {
+    let hashes = terms.keys.hashes(token);
+    if hashes.len() > 1 && refresh_token::find(conn, &hashes).await?.is_some() {
         return Ok(());
     }
     let row = RefreshToken {

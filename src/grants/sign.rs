@@ -1,26 +1,25 @@
 //! VERB: sign tokens with the installation's keys, and keep those keys in order.
 
+mod claims;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::grant::Grant;
 use super::logout_notice::LogoutNotice;
 use super::signing_key::{self, StoredKey};
 use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, VerifyingKeys};
 use crate::crypto::{Label, RootKeys, Unsealable};
 use crate::db::{self, Db};
-use crate::identity::Person;
-use crate::types::{Algorithm, GrantId, Scope, SessionId, SubjectId, UserId, known_scopes};
+use crate::types::Algorithm;
+pub use claims::{ACR, AccessTokenClaims, Actor, Audience, Confirmation, IdToken, IdTokenHint, PersonClaims};
+use claims::{IdTokenClaims, LogoutTokenClaims};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.
 pub struct Signing {
@@ -63,200 +62,6 @@ pub enum SigningError {
 
 /// The algorithm of ID tokens: every OpenID Connect verifier knows it (Core §15.1).
 pub const ID_TOKEN_ALGORITHM: Algorithm = Algorithm::Rs256;
-
-/// The `acr` of every ID token: people prove who they are by a password, in one step (OpenID Connect Core §2 wants a URI;
-/// what exactly was used is in `amr`).
-pub const ACR: &str = "urn:portcullis:acr:password";
-
-/// The claims of an access token (RFC 9068 §2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessTokenClaims {
-    /// Us.
-    pub iss: String,
-    /// Whose right it is.
-    pub sub: SubjectId,
-    /// The resource.
-    pub aud: Audience,
-    /// Seconds since the epoch; negative or absurd numbers are just numbers here.
-    pub exp: i64,
-    /// Seconds since the epoch.
-    pub iat: i64,
-    /// Names this one token.
-    pub jti: String,
-    /// The client.
-    pub client_id: String,
-    /// What was granted (RFC 9068 §2.2.3).
-    pub scope: Scope,
-    /// The same as a list, as source systems read it.
-    pub scopes: Vec<String>,
-    /// Always `access`.
-    pub token_use: String,
-    /// The grant it was issued under; a program that acts for itself has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grant_id: Option<GrantId>,
-    /// When the person had last proved who they are (RFC 9068 §2.2.1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auth_time: Option<i64>,
-    /// How (RFC 8176).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub amr: Vec<String>,
-    /// The key without which it opens nothing (RFC 7800 §3.1, RFC 9449 §6.1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cnf: Option<Confirmation>,
-    /// Who acts for the subject (RFC 8693 §4.1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub act: Option<Actor>,
-    /// The person's groups, when the scope `groups` was granted. Nothing here decides on them: they may be out of date.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Vec<String>>,
-}
-
-/// The key that a token is bound to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confirmation {
-    /// The RFC 7638 thumbprint of its public key.
-    pub jkt: String,
-}
-
-/// Who acts for somebody, and who acted before it (RFC 8693 §4.1).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Actor {
-    /// The actor.
-    pub sub: SubjectId,
-    /// Its client.
-    pub client_id: String,
-    /// The actor before it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub act: Option<Box<Actor>>,
-}
-
-/// One audience or several (RFC 7519 §4.1.3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Audience {
-    /// A single string.
-    One(String),
-    /// A list.
-    Many(Vec<String>),
-}
-
-impl Audience {
-    /// All of them.
-    pub fn all(&self) -> &[String] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
-
-    /// True when `resource` is among them, byte for byte.
-    pub fn has(&self, resource: &str) -> bool {
-        self.all().iter().any(|one| one == resource)
-    }
-}
-
-/// The claims of an ID token (OpenID Connect Core §2).
-#[derive(Clone, Debug, Serialize)]
-struct IdTokenClaims<'a> {
-    iss: &'a str,
-    sub: UserId,
-    aud: &'a str,
-    exp: i64,
-    iat: i64,
-    auth_time: i64,
-    acr: &'static str,
-    amr: &'a [String],
-    at_hash: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<String>,
-    #[serde(flatten)]
-    about: PersonClaims,
-}
-
-/// An ID token of ours that somebody brings back (OpenID Connect RP-Initiated Logout §2, `id_token_hint`). It may have
-/// expired: it says who and where, and opens nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct IdTokenHint {
-    iss: String,
-    /// The person.
-    pub sub: UserId,
-    /// The client.
-    #[serde(rename = "aud")]
-    pub client_id: String,
-    sid: Option<String>,
-}
-
-impl IdTokenHint {
-    /// True when it was issued to this person in this browser session.
-    pub fn is_of(&self, user: UserId, session: SessionId) -> bool {
-        self.sub == user && self.sid.as_deref() == Some(&*session.to_string())
-    }
-}
-
-/// The claims of a logout token (OpenID Connect Back-Channel Logout §2.4). A `nonce` is forbidden there, so that it can never
-/// be taken for an ID token.
-#[derive(Clone, Debug, Serialize)]
-struct LogoutTokenClaims<'a> {
-    iss: &'a str,
-    sub: UserId,
-    aud: &'a str,
-    exp: i64,
-    iat: i64,
-    jti: String,
-    sid: String,
-    events: Value,
-}
-
-/// How long a logout token is good: it is used where it arrives (§2.4: "preferably at most two minutes").
-const LOGOUT_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(2);
-/// The event that a logout token tells of (§2.4).
-const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-
-/// An ID token about to be signed.
-#[derive(Clone, Debug)]
-pub struct IdToken<'a> {
-    /// What was granted, by whom and to whom.
-    pub grant: &'a Grant,
-    /// What it says of the person.
-    pub about: PersonClaims,
-    /// The access token that it goes with.
-    pub access_token: &'a str,
-    /// Handed back untouched.
-    pub nonce: Option<&'a str>,
-}
-
-/// What an ID token and userinfo say of a person: what was granted and is known (OpenID Connect Core §5.1, §5.3, §5.4).
-/// Whether an email address is really theirs we do not check, so `email_verified` is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PersonClaims {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    preferred_username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    /// The same as in the access token.
-    pub groups: Option<Vec<String>>,
-}
-
-impl PersonClaims {
-    /// The names of them all, as discovery lists them.
-    pub const NAMES: [&str; 4] = ["email", "name", "preferred_username", "groups"];
-
-    /// What `scope` opens of a person.
-    pub fn of(person: &Person, scope: &Scope) -> Self {
-        let (email, profile) = (scope.has(known_scopes::EMAIL), scope.has(known_scopes::PROFILE));
-        Self {
-            email: person.email.clone().filter(|_| email),
-            name: profile.then(|| person.display_name.clone()),
-            preferred_username: profile.then(|| person.username.clone()),
-            groups: scope.has(known_scopes::GROUPS).then(|| person.groups.clone()),
-        }
-    }
-}
 
 impl Signing {
     /// Loads the keys, making those that are missing.
@@ -375,28 +180,14 @@ impl Signing {
         now: DateTime<Utc>,
         lifetime: TimeDelta,
     ) -> Result<String, SigningError> {
-        let IdToken { grant, about, access_token, nonce } = token;
-        let claims = IdTokenClaims {
-            iss: issuer,
-            sub: grant.user_id,
-            aud: &grant.client_id,
-            exp: (now + lifetime).timestamp(),
-            iat: now.timestamp(),
-            auth_time: grant.authenticated_at.timestamp(),
-            acr: ACR,
-            amr: &grant.amr.0,
-            at_hash: at_hash(access_token),
-            nonce,
-            sid: grant.session_id.map(|session| session.to_string()),
-            about,
-        };
+        let claims = IdTokenClaims::new(issuer, token, now, lifetime);
         self.sign(ID_TOKEN_ALGORITHM, TokenType::IdToken, &claims)
     }
 
     /// The ID token of ours that somebody brings back, whatever its age. A token of another kind is none.
     pub fn verify_id_token_hint(&self, token: &str, issuer: &str) -> Option<IdTokenHint> {
         let hint: IdTokenHint = self.keys.load().verifying.verify(TokenType::IdToken, token)?;
-        (hint.iss == issuer).then_some(hint)
+        hint.is_from(issuer).then_some(hint)
     }
 
     /// Signs a logout token, for one try to tell an app.
@@ -406,16 +197,7 @@ impl Signing {
         notice: &LogoutNotice,
         now: DateTime<Utc>,
     ) -> Result<String, SigningError> {
-        let claims = LogoutTokenClaims {
-            iss: issuer,
-            sub: notice.user_id,
-            aud: &notice.client_id,
-            exp: (now + LOGOUT_TOKEN_LIFETIME).timestamp(),
-            iat: now.timestamp(),
-            jti: uuid::Uuid::now_v7().to_string(),
-            sid: notice.session_id.to_string(),
-            events: json!({ LOGOUT_EVENT: {} }),
-        };
+        let claims = LogoutTokenClaims::new(issuer, notice, now);
         self.sign(ID_TOKEN_ALGORITHM, TokenType::LogoutToken, &claims)
     }
 
@@ -441,12 +223,6 @@ impl KeySet {
         set.jwks = Arc::new(json!({ "keys": published }));
         Ok(set)
     }
-}
-
-/// The left half of the access token's SHA-256, since ID tokens are signed with RS256 (OpenID Connect Core §3.1.3.6).
-fn at_hash(access_token: &str) -> String {
-    let digest = Sha256::digest(access_token);
-    URL_SAFE_NO_PAD.encode(&digest[..digest.len() / 2])
 }
 
 /// Makes a key away from the request threads: RSA takes a while.

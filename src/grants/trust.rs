@@ -1,4 +1,4 @@
-//! VERB: the operator trusts issuers, and says which of their workloads are whom.
+//! VERB: the operator trusts issuers, and says which of their people and workloads are whom.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -10,7 +10,7 @@ use super::trust_rule::{self, Matches, TrustRule};
 use super::trusted_issuer::{self, IssuerKind, TrustedIssuer};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::db::Connection;
-use crate::identity::service_account;
+use crate::identity::{User, Username, linked_account, service_account};
 use crate::types::{Scope, SubjectId};
 
 /// Trusts an issuer: `false` when it is trusted already.
@@ -29,6 +29,55 @@ pub async fn remove(conn: &mut Connection, issuer: &str, origin: &Origin, now: D
         return Ok(false);
     }
     audit::record(conn, Entry::new(Event::IssuerRemoved).detail(json!({ "issuer": issuer })), origin, now).await?;
+    Ok(true)
+}
+
+/// How linking an account ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linked {
+    /// Its assertions let clients in for that person from now on.
+    Linked,
+    /// The issuer is not trusted, or not to say which person lets which client in.
+    NoSuchIssuer,
+    /// Nobody has that name.
+    NoSuchPerson,
+    /// It is linked already, to whomever.
+    Taken,
+}
+
+/// Says that the account which an issuer calls `subject` belongs to the person of that name.
+pub async fn link(
+    conn: &mut Connection,
+    (issuer, subject): (&str, &str),
+    username: &Username,
+    origin: &Origin,
+    now: DateTime<Utc>,
+) -> QueryResult<Linked> {
+    let trusted = trusted_issuer::trusted(conn, issuer).await?;
+    if trusted.is_none_or(|issuer| issuer.kind != IssuerKind::IdJag) {
+        return Ok(Linked::NoSuchIssuer);
+    }
+    let Some(person) = User::named(conn, username).await? else { return Ok(Linked::NoSuchPerson) };
+    if !linked_account::insert(conn, issuer, subject, person.id, now).await? {
+        return Ok(Linked::Taken);
+    }
+    let entry = Entry::new(Event::AccountLinked).user(person.id);
+    let detail = json!({ "issuer": issuer, "subject": subject });
+    audit::record(conn, entry.detail(detail), origin, now).await?;
+    Ok(Linked::Linked)
+}
+
+/// Takes that back: `false` when the account was not linked. What it bought meanwhile ends by itself, or when its person ends it.
+pub async fn unlink(
+    conn: &mut Connection,
+    (issuer, subject): (&str, &str),
+    origin: &Origin,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let Some(user) = linked_account::remove(conn, issuer, subject).await? else { return Ok(false) };
+    let entry = Entry::new(Event::AccountUnlinked).user(user);
+    let detail = json!({ "issuer": issuer, "subject": subject });
+    audit::record(conn, entry.detail(detail), origin, now).await?;
     Ok(true)
 }
 

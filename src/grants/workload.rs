@@ -48,19 +48,20 @@ pub enum Admitted {
     WrongScope,
 }
 
-/// Admits a workload. Its token is used up only when it buys something.
+/// Admits a workload. Its token is used up only when it buys something; a refusal changes nothing, and is for the caller to
+/// record.
 pub async fn admit(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'_>) -> QueryResult<Admitted> {
     let Attempt { assertion, jti, resource, .. } = attempt;
     let known = &assertion.known;
     let rules = trust_rule::of_issuer(conn, &known.iss).await?;
     let Some(rule) = rules.into_iter().find(|rule| rule.matches.match_all(&assertion.all)) else {
-        return refused(conn, terms, attempt, "No rule here matches what the assertion says of the workload").await;
+        return Ok(Admitted::Refused("No rule here matches what the assertion says of the workload"));
     };
     let Some((client, account)) = able(conn, &rule).await? else {
-        return refused(conn, terms, attempt, "The service account of this workload may no longer act").await;
+        return Ok(Admitted::Refused("The service account of this workload may no longer act"));
     };
     if attempt.client.is_some_and(|authenticated| authenticated.id != client.id) {
-        return refused(conn, terms, attempt, "The workload acts through another client than the one that asks").await;
+        return Ok(Admitted::Refused("The workload acts through another client than the one that asks"));
     }
     if rule.resource.as_deref().is_some_and(|only| only != *resource) {
         return Ok(Admitted::WrongResource);
@@ -70,7 +71,7 @@ pub async fn admit(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'
         return Ok(Admitted::WrongScope);
     }
     if !used_assertion::use_up(conn, AssertionKind::Grant, &known.iss, jti, assertion.dead_by()).await? {
-        return refused(conn, terms, attempt, "The assertion was used before").await;
+        return Ok(Admitted::Refused("The assertion was used before"));
     }
     client::touch(conn, &client.id, terms.now).await?;
     let entry = Entry::new(Event::WorkloadAdmitted).subject(SubjectId::Service(account.id)).client(&client.id);
@@ -83,16 +84,4 @@ async fn able(conn: &mut Connection, rule: &TrustRule) -> QueryResult<Option<(Cl
     let client = client::find(conn, &rule.client_id).await?.filter(|client| client.disabled_at.is_none());
     let account = service_account::find(conn, rule.service_account_id).await?.filter(|account| !account.is_disabled);
     Ok(client.zip(account))
-}
-
-async fn refused(
-    conn: &mut Connection,
-    terms: &Terms<'_>,
-    attempt: &Attempt<'_>,
-    why: &'static str,
-) -> QueryResult<Admitted> {
-    let known = &attempt.assertion.known;
-    let detail = json!({ "issuer": known.iss, "subject": known.sub, "why": why });
-    audit::record(conn, Entry::new(Event::AssertionRefused).detail(detail), terms.origin, terms.now).await?;
-    Ok(Admitted::Refused(why))
 }

@@ -183,16 +183,58 @@ impl TrialLimit {
     }
 }
 
-/// How often somebody in one network may use the name of a client of ours without proving to be it: each time is recorded.
-pub struct RefusalLimit(Budget<Network>);
+/// How often somebody in one network may make us read a client's metadata document before anybody has signed in.
+pub struct DocumentLimit(Budget<Network>);
+
+impl DocumentLimit {
+    /// Nothing has been read yet.
+    pub fn new(clock: &Clock) -> Self {
+        // What is read is kept for minutes at least, so an honest app comes once.
+        Self(Budget::new(10, Duration::from_secs(30), clock))
+    }
+
+    /// Pays for one document.
+    pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
+        self.0.spend(&address.into())
+    }
+}
+
+/// How often somebody may be refused for a proof that is none: a client's of itself, or what is to buy a token. Each time is
+/// recorded, so whoever is beyond it has to wait, and only failures cost.
+pub struct RefusalLimit {
+    networks: Budget<Network>,
+    everybody: Budget<()>,
+}
 
 impl RefusalLimit {
     /// Nobody has failed yet.
     pub fn new(clock: &Clock) -> Self {
-        Self(Budget::new(120, Duration::from_secs(1), clock))
+        Self {
+            networks: Budget::new(120, Duration::from_secs(1), clock),
+            // From everywhere at once: a thousand rows, and then 900 an hour from a node.
+            everybody: Budget::new(1000, Duration::from_secs(4), clock),
+        }
     }
 
     /// Pays for one failure.
+    pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
+        let network = address.into();
+        self.networks.spend(&network)?;
+        self.everybody.spend(&()).inspect_err(|_| self.networks.refund(&network))
+    }
+}
+
+/// How often somebody in one network, whom no secret and no administrator tells from anybody else, may prove possession of a
+/// key where tokens are asked for: each proof is kept for the minutes for which it could be repeated (RFC 9449 §11.1).
+pub struct ProofLimit(Budget<Network>);
+
+impl ProofLimit {
+    /// Nobody has proved anything yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self(Budget::new(120, Duration::from_secs(1), clock))
+    }
+
+    /// Pays for one proof.
     pub fn spend(&self, address: IpAddr) -> Result<(), Wait> {
         self.0.spend(&address.into())
     }
@@ -428,6 +470,23 @@ mod tests {
         assert!((1..=4).contains(&wait.seconds()), "{wait:?}");
         clock.advance(TimeDelta::hours(1));
         assert!(register("198.51.100.1".to_owned()).is_ok());
+    }
+
+    /// Denial of service: the audit trail grows by a known amount at most, from however many addresses.
+    #[test]
+    fn all_who_fail_together_are_recorded_up_to_a_limit() {
+        let clock = Clock::adjustable();
+        let limit = RefusalLimit::new(&clock);
+        let fail = |address: String| limit.spend(address.parse().unwrap());
+        let from_one = (0..500).filter(|_| fail(HOME.to_owned()).is_ok()).count();
+        assert!((120..130).contains(&from_one), "one network: {from_one}, a few of which came back meanwhile");
+        let from_many = (0..2000).filter(|n| fail(format!("2001:db8:2:{n:x}::1")).is_ok()).count();
+        assert!((1000..1010).contains(&(from_one + from_many)), "a thousand from everywhere: {from_many}");
+        let wait = fail("203.0.113.9".to_owned()).unwrap_err();
+        assert!((1..=4).contains(&wait.seconds()), "{wait:?}");
+        clock.advance(TimeDelta::hours(1));
+        let later = (0..2000).filter(|n| fail(format!("2001:db8:3:{n:x}::1")).is_ok()).count();
+        assert!((900..910).contains(&later), "{later}");
     }
 
     #[test]

@@ -90,6 +90,16 @@ pub const DEVICE: &str = "/device";
 pub const MCP_SETUP: &str = "/settings/setup";
 /// MCP Setup → Set up a client → Test connection.
 pub const MCP_SETUP_TEST: &str = "/settings/setup/test";
+/// MCP Setup → API Keys.
+pub const KEYS: &str = "/settings/keys";
+/// One of them.
+pub const KEY: &str = "/settings/keys/{id}";
+/// Its end.
+pub const KEY_REVOKE: &str = "/settings/keys/{id}/revoke";
+/// Its successor, while it lives on.
+pub const KEY_ROTATE: &str = "/settings/keys/{id}/rotate";
+/// Its successor, at once.
+pub const KEY_REPLACE: &str = "/settings/keys/{id}/replace";
 /// MCP Setup → API Keys → Create Key.
 pub const NEW_API_KEY: &str = "/settings/keys/new";
 /// MCP Setup → OAuth Clients → Register New OAuth Client.

@@ -7,12 +7,23 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
-use crate::schema::linked_accounts as table;
+use crate::schema::{linked_accounts as table, users};
 use crate::types::UserId;
 
 /// The person whom `issuer` calls `subject`.
 pub async fn find(conn: &mut Connection, issuer: &str, subject: &str) -> QueryResult<Option<UserId>> {
     table::table.find((issuer, subject)).select(table::user_id).first(conn).await.optional()
+}
+
+/// The accounts of an issuer that are linked: its subject and our name for each, by subject.
+pub async fn of_issuer(conn: &mut Connection, issuer: &str) -> QueryResult<Vec<(String, String)>> {
+    table::table
+        .inner_join(users::table)
+        .filter(table::issuer.eq(issuer))
+        .order(table::subject)
+        .select((table::subject, users::username))
+        .load(conn)
+        .await
 }
 
 /// Links an account to a person: `false` when it is linked already, to whomever.
@@ -26,4 +37,10 @@ pub async fn insert(
     let row = (table::issuer.eq(issuer), table::subject.eq(subject), table::user_id.eq(user), table::linked_at.eq(now));
     let new = diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(conn).await?;
     Ok(new == 1)
+}
+
+/// Unlinks an account: to whom it was linked, if it was.
+pub async fn remove(conn: &mut Connection, issuer: &str, subject: &str) -> QueryResult<Option<UserId>> {
+    let linked = diesel::delete(table::table.find((issuer, subject)));
+    linked.returning(table::user_id).get_result(conn).await.optional()
 }

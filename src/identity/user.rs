@@ -84,6 +84,13 @@ impl User {
         users::table.find(id).select(Self::as_select()).first(conn).await.optional()
     }
 
+    /// The names by which these people sign in.
+    pub async fn names(conn: &mut Connection, ids: &[UserId]) -> QueryResult<Vec<(UserId, String)>> {
+        let named = users::table.filter(users::id.eq_any(ids)).select((users::id, users::username));
+        let found: Vec<(UserId, Username)> = named.load(conn).await?;
+        Ok(found.into_iter().map(|(id, name)| (id, name.to_string())).collect())
+    }
+
     /// The person of that name.
     pub async fn named(conn: &mut Connection, name: &Username) -> QueryResult<Option<Self>> {
         users::table.filter(users::username.eq(name)).select(Self::as_select()).first(conn).await.optional()

@@ -2,6 +2,7 @@
 //!
 //! | Job | When | What |
 //! |---|---|---|
+//! | [`audit`] | five times a second, while there is something | writes down what hot paths decided |
 //! | [`back_channel_logout`] | when a session ended, and every five seconds | tells apps that it did |
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
@@ -10,6 +11,7 @@
 //! | [`rotate_keys`] | every ten minutes | lets one signing key follow another on schedule |
 //! | [`timeline`] | every second | writes down the steps of authorization attempts |
 
+pub mod audit;
 pub mod back_channel_logout;
 pub mod changes;
 pub mod expire;
@@ -37,6 +39,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(back_channel_logout::run(Arc::clone(app))),
         tokio::spawn(timeline::run(Arc::clone(app))),
         tokio::spawn(last_used::run(Arc::clone(app))),
+        tokio::spawn(audit::run(Arc::clone(app))),
     ])
 }
 

@@ -75,7 +75,7 @@ const fn v6(groups: [u16; 8], prefix: u8) -> Ipv6Net {
 pub(super) fn is_allowed(purpose: Purpose, address: IpAddr) -> bool {
     match purpose {
         Purpose::ClientDocument | Purpose::LinkedEndpoint => is_public(address),
-        Purpose::AdministratorEndpoint => !is_forbidden(address),
+        Purpose::AdministratorEndpoint | Purpose::AdministratorKeys => !is_forbidden(address),
         Purpose::OperatorCommand => true,
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Budget {
 enum Target {
     Name(String),
     Address(IpAddr),
+    Url(String),
 }
 
 impl Budget {
@@ -52,6 +53,11 @@ impl Budget {
     pub(super) fn pay_address(&self, address: IpAddr) -> Result<(), NetError> {
         self.pay(Target::Address(network_of(address)))?;
         self.everyone.check().map_err(refused)
+    }
+
+    /// Pays for a request to a URL that an administrator entered, out of that URL's own budget alone.
+    pub(super) fn pay_url(&self, url: &str) -> Result<(), NetError> {
+        self.pay(Target::Url(url.to_owned()))
     }
 
     /// Waits for one of the places.

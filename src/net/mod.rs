@@ -36,7 +36,10 @@ pub enum Purpose {
     /// A URL that a system administrator entered: also http and private addresses, but never link-local ones and those at
     /// which clouds hand out credentials.
     AdministratorEndpoint,
-    /// A URL that a document at such an endpoint named: https and public addresses only, as from any stranger. Whoever asks
+    /// The URL of public keys that a system administrator entered, of a client or an issuer: as far as the others that they
+    /// enter. Whoever names that client or issuer makes us read it, so each URL has a budget, and strangers have no part in it.
+    AdministratorKeys,
+    /// A URL that a document at an administrator's endpoint named: https and public addresses only, as from any stranger. Whoever asks
     /// keeps the number of requests small.
     LinkedEndpoint,
     /// A URL on an operator's own command line: anywhere.
@@ -191,6 +194,10 @@ impl Inner {
             Purpose::ClientDocument => {
                 self.budget.pay_host(url.host_str().unwrap_or_default())?;
                 self.budget.place().await
+            }
+            Purpose::AdministratorKeys => {
+                self.budget.pay_url(url.as_str())?;
+                None
             }
             Purpose::AdministratorEndpoint | Purpose::LinkedEndpoint | Purpose::OperatorCommand => None,
         };

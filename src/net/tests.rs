@@ -253,6 +253,28 @@ async fn a_victim_with_many_names_is_one_victim() {
     assert_eq!(refused, 6, "16 requests under two names, 10 for one address");
 }
 
+/// Denial of service: strangers use up all that is theirs, and what an administrator entered is read as before.
+#[tokio::test]
+async fn no_stranger_starves_the_keys_that_an_administrator_entered() {
+    let server = serving(ResponseTemplate::new(200).set_body_string("keys")).await;
+    let (net, _) = net(true, &[&["127.0.0.1"]]);
+    let keys = format!("http://localhost:{}/c.json", server.address().port());
+    for _ in 0..20 {
+        let _spent = net.get(Purpose::ClientDocument, &keys, LIMIT).await;
+    }
+    assert!(matches!(net.get(Purpose::ClientDocument, &keys, LIMIT).await, Err(NetError::OverBudget { .. })));
+    for number in 0..200 {
+        let _spent = net.0.budget.pay_address(format!("198.51.100.{number}").parse().unwrap());
+    }
+    let read = async |url: &str| net.get(Purpose::AdministratorKeys, url, LIMIT).await;
+    for _ in 0..10 {
+        assert_eq!(read(&keys).await.unwrap().body, b"keys");
+    }
+    assert!(matches!(read(&keys).await, Err(NetError::OverBudget { .. })), "nobody makes us read it without end");
+    assert_eq!(read(&format!("{keys}?of=another")).await.unwrap().body, b"keys");
+    assert_eq!(read("http://169.254.169.254/keys").await, Err(NetError::ForbiddenAddress));
+}
+
 /// The status, header lines and body of an answer that is no document, without following where it leads.
 #[tokio::test]
 async fn an_exchange_brings_home_whatever_was_said_and_goes_no_further() {

@@ -77,6 +77,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why the caller is refused, in words that are safe to show; `None` when the trouble is ours, or when it is only to come
+    /// back later or in another way.
+    pub fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::UseDpopNonce(_)
+            | Self::TooMany(_)
+            | Self::Unavailable
+            | Self::Internal(_) => None,
+            _ => Some(self.description()),
+        }
+    }
+
+    /// Its name on the wire.
+    pub fn code(&self) -> &'static str {
+        self.wire().1
+    }
+
     /// The wire form of each variant.
     fn wire(&self) -> (StatusCode, &'static str) {
         match self {

@@ -53,7 +53,7 @@ pub async fn post(
     let redirect_uri = redirect_uri.ok_or(Error::InvalidRequest("This client has not registered this redirect_uri"))?;
     let mut asked = check(&app, &client, &redirect_uri, &params)?;
     // RFC 9449 §10.1: a proof here says for which key the code will be, as `dpop_jkt` does.
-    if let Some(key) = presented_key(&app, &request).await? {
+    if let Some(key) = presented_key(&app, &request, Some(&client)).await? {
         if asked.dpop_jkt.as_ref().is_some_and(|named| *named != key) {
             return Err(Error::InvalidRequest("The dpop_jkt is not that of the key in the DPoP header"));
         }

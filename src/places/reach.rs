@@ -70,7 +70,7 @@ impl Reach {
     }
 
     /// What of it lies within `ceiling`, too: of two places, one in the other, the inner one.
-    pub fn within(&self, ceiling: &Self, tree: &Tree) -> Self {
+    pub fn meet(&self, ceiling: &Self, tree: &Tree) -> Self {
         match (self, ceiling) {
             (Self::Everywhere, other) | (other, Self::Everywhere) => other.clone(),
             (Self::Places(ours), Self::Places(theirs)) => Self::of(
@@ -78,6 +78,14 @@ impl Reach {
                     .copied()
                     .filter(|id| tree.path(*id).is_some_and(|path| self.covers(&path) && ceiling.covers(&path))),
             ),
+        }
+    }
+
+    /// The places that both name: never wider than either, though it may be narrower where one names a part of the other's.
+    pub fn within(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Everywhere, narrower) | (narrower, Self::Everywhere) => narrower.clone(),
+            (Self::Places(ours), Self::Places(theirs)) => Self::Places(ours.intersection(theirs).copied().collect()),
         }
     }
 
@@ -121,5 +129,20 @@ mod tests {
         }
         assert_eq!(at_folder.innermost(), folder);
         assert_eq!(at_folder.workspace(), workspace);
+    }
+
+    #[test]
+    fn what_two_are_narrowed_to_together_is_no_wider_than_either() {
+        let [workspace, project, other] = [(); 3].map(|()| PlaceId::fresh());
+        let narrow = Reach::of([project, other]);
+        for (ours, theirs, both) in [
+            (Reach::Everywhere, Reach::Everywhere, Reach::Everywhere),
+            (Reach::Everywhere, narrow.clone(), narrow.clone()),
+            (narrow.clone(), Reach::Everywhere, narrow.clone()),
+            (narrow.clone(), Reach::of([other, workspace]), Reach::of([other])),
+            (narrow, Reach::of([workspace]), Reach::of([])),
+        ] {
+            assert_eq!(ours.within(&theirs), both, "{ours:?} {theirs:?}");
+        }
     }
 }

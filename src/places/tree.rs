@@ -139,8 +139,8 @@ mod tests {
             (Reach::of([workspace_id]), Reach::of([other_id]), Reach::of([])),
             (Reach::of([workspace_id]), Reach::of([]), Reach::of([])),
         ] {
-            assert_eq!(one.within(&two, &tree), both);
-            assert_eq!(two.within(&one, &tree), both);
+            assert_eq!(one.meet(&two, &tree), both);
+            assert_eq!(two.meet(&one, &tree), both);
         }
     }
 

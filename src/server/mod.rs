@@ -20,7 +20,9 @@ use actix_web::{App as Actix, HttpServer};
 use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
-use crate::http::limit::{KeyLimits, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit};
+use crate::http::limit::{
+    DocumentLimit, KeyLimits, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
+};
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -35,6 +37,7 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     let serving = tokio::spawn(server);
     stop.await;
     handle.stop(true).await;
+    app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
     if let Err(error) = jobs::last_used::write(&app).await {
         tracing::warn!(%error, "could not write down when keys were last used");
@@ -50,7 +53,9 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let registration = Data::new(RegistrationLimit::new(&app.clock));
     let pushing = Data::new(PushLimit::new(&app.clock));
     let keys = Data::new(KeyLimits::new(&app.clock));
+    let documents = Data::new(DocumentLimit::new(&app.clock));
     let refusals = Data::new(RefusalLimit::new(&app.clock));
+    let proofs = Data::new(ProofLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
@@ -64,8 +69,10 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(sign_in.clone())
             .app_data(registration.clone())
             .app_data(pushing.clone())
+            .app_data(documents.clone())
             .app_data(refusals.clone())
             .app_data(keys.clone())
+            .app_data(proofs.clone())
             .app_data(devices.clone())
             .app_data(trials.clone())
             .app_data(flows.clone())

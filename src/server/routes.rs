@@ -132,7 +132,7 @@ fn identified(path: &str) -> Resource {
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::{apps, setup, tokens};
+    use pages::settings::{apps, keys, setup, tokens};
     use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
@@ -152,6 +152,14 @@ fn pages(config: &mut ServiceConfig) {
         )
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::KEYS).route(read(keys::get)))
+        .service(web::resource(urls::NEW_API_KEY).route(read(keys::new)).route(web::post().to(keys::make)))
+        .service(web::resource(urls::KEY).route(read(keys::one)))
+        .service(web::resource(urls::KEY_REVOKE).route(read(keys::confirm_revoke)).route(web::post().to(keys::revoke)))
+        .service(web::resource(urls::KEY_ROTATE).route(read(keys::confirm_rotate)).route(web::post().to(keys::rotate)))
+        .service(
+            web::resource(urls::KEY_REPLACE).route(read(keys::confirm_replace)).route(web::post().to(keys::replace)),
+        )
         .service(
             web::resource(urls::JWT_TOKEN)
                 .route(read(pages::settings::jwt_token::get))

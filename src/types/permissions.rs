@@ -142,6 +142,11 @@ impl Permissions {
         self.0.contains(&(thing, verb))
     }
 
+    /// What both allow.
+    pub fn within(&self, other: &Self) -> Self {
+        self.pairs().filter(|(thing, verb)| other.allow(*thing, *verb)).collect()
+    }
+
     /// True when nothing at all may be done.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

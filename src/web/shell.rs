@@ -49,6 +49,8 @@ pub enum Menu {
     Apps,
     /// Set up a client.
     Setup,
+    /// API Keys.
+    ApiKeys,
     /// Access Tokens.
     AccessTokens,
     /// Connection doctor.
@@ -102,13 +104,14 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Setup, Self::AccessTokens, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[Self::Apps, Self::Setup, Self::ApiKeys, Self::AccessTokens, Self::Doctor, Self::Flows];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
             Self::Apps => Section::Settings,
             Self::Setup => Section::McpSetup,
+            Self::ApiKeys => Section::McpSetup,
             Self::AccessTokens => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
@@ -119,6 +122,7 @@ impl Menu {
         match self {
             Self::Apps => site.apps(),
             Self::Setup => site.mcp_setup(),
+            Self::ApiKeys => site.keys(),
             Self::AccessTokens => site.access_tokens(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
@@ -129,6 +133,7 @@ impl Menu {
         match self {
             Self::Apps => "Connected apps",
             Self::Setup => "Set up a client",
+            Self::ApiKeys => "API Keys",
             Self::AccessTokens => "Access Tokens",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",

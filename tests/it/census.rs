@@ -354,6 +354,7 @@ async fn the_schema_of_the_program_is_that_of_the_database() {
             "text" => "Text",
             "timestamptz" => "Timestamptz",
             "uuid" => "Uuid",
+            "_uuid" => "Array<Nullable<Uuid>>",
             other => panic!("{} is a {other}, which no table had before", found.path()),
         };
         let kind = if found.nullable { format!("Nullable<{base}>") } else { base.to_owned() };

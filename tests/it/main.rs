@@ -8,6 +8,7 @@
 
 mod api;
 mod architecture;
+mod audit;
 mod census;
 mod cli;
 mod credentials;

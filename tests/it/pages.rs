@@ -17,8 +17,11 @@ use portcullis::web::settings::apps::AppsPage;
 #[cfg(debug_assertions)]
 use portcullis::web::settings::components::ComponentsPage;
 use portcullis::web::settings::jwt_token::TokenPage;
-use portcullis::web::settings::tokens::{NewTokenPage, OnePage, RotatePage, TokensPage};
+use portcullis::web::settings::keys::{
+    KeyPage, KeysPage, MadePage as MadeKeyPage, NewKeyPage, RotatePage as RotateKeyPage,
+};
 use portcullis::web::settings::setup::SetupPage;
+use portcullis::web::settings::tokens::{NewTokenPage, OnePage, RotatePage, TokensPage};
 use portcullis::web::sign_in::SignInPage;
 use portcullis::web::sign_out::{SignOutPage, SignedOutPage};
 use scraper::{ElementRef, Html, Selector};
@@ -56,6 +59,11 @@ async fn every_page() -> Vec<Shown> {
     show("tokens_one", OnePage::samples(), &mut pages).await;
     show("tokens_rotate", RotatePage::samples(), &mut pages).await;
     show("setup", SetupPage::samples(), &mut pages).await;
+    show("keys", KeysPage::samples(), &mut pages).await;
+    show("new_key", NewKeyPage::samples(), &mut pages).await;
+    show("made_key", MadeKeyPage::samples(), &mut pages).await;
+    show("key", KeyPage::samples(), &mut pages).await;
+    show("rotate_key", RotateKeyPage::samples(), &mut pages).await;
     show("confirm", ConfirmPage::samples(), &mut pages).await;
     #[cfg(debug_assertions)]
     show("components", ComponentsPage::samples(), &mut pages).await;

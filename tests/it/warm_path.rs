@@ -1,4 +1,5 @@
-//! The warm path of an MCP call makes no database query, and that of an introspection one: the database itself says so.
+//! The warm paths of MCP calls, introspections and tokens of programs make no database query, and a refresh makes few: the
+//! database itself says so, or who stands before it.
 
 use diesel::sql_types::{Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -7,6 +8,7 @@ use portcullis::db::Connection;
 use portcullis::http::urls;
 use serde_json::json;
 
+use crate::support::m2m::account;
 use crate::support::{Holder, TestApp};
 
 #[derive(diesel::QueryableByName)]
@@ -118,20 +120,90 @@ async fn a_warm_call_with_a_bound_token_asks_the_database_nothing() {
     assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
 }
 
-/// RFC 7662: who asks is looked up; what is asked about is in memory.
+/// An installation whose set-up has been heard and read again, so that nothing of it is asked for any more.
+async fn settled(app: &TestApp) {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    app.asked();
+}
+
+/// The first words of what was asked, as far as its table.
+fn outline(asked: &[String]) -> Vec<String> {
+    let words = |query: &String| {
+        let verb = query.split(' ').next().unwrap().to_owned();
+        let table =
+            ["INTO \"", "UPDATE \"", "FROM (\"", "FROM \""].iter().find_map(|before| query.split(before).nth(1));
+        let table = table.and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        format!("{verb} {table}").trim_end().to_owned()
+    };
+    asked.iter().map(words).collect()
+}
+
+/// RFC 7662: who asks is in memory, and so is what is asked about.
 #[tokio::test]
-async fn a_warm_introspection_asks_for_its_client_alone() {
-    let app = TestApp::start().await;
+async fn a_warm_introspection_asks_the_database_nothing() {
+    let app = TestApp::overheard().await;
     let (ada, client) = (app.person("ada").await, app.confidential_client().await);
     let token = client.connect(&ada).await.access;
-    let mut conn = app.db().direct().await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let ask = async || client.post(urls::INTROSPECT, &[("token", &token)]).await.assert(200).json();
+    settled(&app).await;
     ask().await;
-    let before = moment(&mut conn).await;
+    assert!(!app.asked().is_empty(), "the witness hears what is asked");
     for _ in 0..20 {
         assert_eq!(ask().await["active"], true);
-        let asked = asked_since(&mut conn, &before).await;
-        assert!(!asked.is_empty() && asked.iter().all(|query| query.contains(r#"FROM "clients""#)), "{asked:?}");
     }
+    assert_eq!(app.asked(), Vec::<String>::new());
+}
+
+/// RFC 6749 §4.4: a program gets its tokens from memory, and all of them together are written down in one statement.
+#[tokio::test]
+async fn warm_client_credentials_ask_for_one_batch_of_audit_events() {
+    let app = TestApp::overheard().await;
+    let client = app.program(account("agent")).await;
+    settled(&app).await;
+    client.act(&[]).await.tokens();
+    client.act(&[]).await.tokens();
+    settled(&app).await;
+    for _ in 0..20 {
+        client.act(&[]).await.tokens();
+    }
+    settled_with(&app, 22).await;
+    let asked = app.asked();
+    assert!(asked.len() < 20 && outline(&asked).iter().all(|query| query == "INSERT audit_events"), "{asked:?}");
+}
+
+/// Waits until so many programs' tokens have been written down.
+async fn settled_with(app: &TestApp, events: i64) {
+    use diesel::{ExpressionMethods, QueryDsl};
+    use portcullis::schema::audit_events as table;
+    let mut conn = app.db().direct().await.unwrap();
+    let used = table::table.filter(table::event.eq("client_credentials.used"));
+    while used.count().get_result::<i64>(&mut conn).await.unwrap() < events {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// OAuth 2.1 §4.3.1: a rotation is one transaction, and no row is read twice. What needs no answer shares one round trip.
+#[tokio::test]
+async fn a_warm_refresh_is_one_short_transaction() {
+    let app = TestApp::overheard().await;
+    let (ada, client) = (app.person("ada").await, app.confidential_client().await);
+    let tokens = client.connect(&ada).await;
+    let tokens = client.refresh(&tokens.refresh).await.tokens();
+    settled(&app).await;
+    let tokens = client.refresh(&tokens.refresh).await.tokens();
+    app.asked();
+    client.refresh(&tokens.refresh).await.tokens();
+    let mut asked = outline(&app.asked());
+    asked[3..7].sort();
+    let expected = [
+        "BEGIN",
+        "SELECT refresh_tokens",
+        "SELECT users",
+        "INSERT audit_events",
+        "INSERT refresh_tokens",
+        "UPDATE grants",
+        "UPDATE refresh_tokens",
+        "COMMIT",
+    ];
+    assert_eq!(asked, expected);
 }

@@ -118,11 +118,7 @@ struct Rotation {
 }
 
 /// `GET /api/v1/access-tokens`: the caller's own; those of everybody, or of `owner`, for system administrators.
-pub async fn list(
-    app: Data<App>,
-    KeyReader(caller): KeyReader,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub async fn list(app: Data<App>, KeyReader(caller): KeyReader, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(&request)?;
     let (now, tree) = (app.clock.now(), app.tree().await?);
     let items = match listing(&caller, &asked)? {
@@ -228,7 +224,9 @@ pub async fn rotate(
     let overlap = overlap.map_err(|_| Problem::BadRequest("overlap_days is a number from 0 to 7"))?;
     let token = found(&app, &caller, *id).await?;
     if person(&caller)? != token.user_id {
-        return Err(Problem::Forbidden("Nobody but its owner has a token made anew: with it they would be that person"));
+        return Err(Problem::Forbidden(
+            "Nobody but its owner has a token made anew: with it they would be that person",
+        ));
     }
     make_token::judge_again(&Maker::by(&caller), &token, &*app.tree().await?).map_err(unprocessable)?;
     let new = NewToken::like(&token, &app.random, app.clock.now());

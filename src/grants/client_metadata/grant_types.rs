@@ -11,6 +11,8 @@ const REFRESH_TOKEN: &str = "refresh_token";
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// RFC 7523 §2.1: an issuer decides whom an administrator trusts.
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// RFC 8693 §2. Nobody gets it by registering.
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 impl ClientMetadata {
     /// Of the grants asked for those that we give to a client that nobody vouches for: where somebody else decides each

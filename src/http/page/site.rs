@@ -110,6 +110,36 @@ impl Site {
         self.to(urls::APPS)
     }
 
+    /// MCP Setup → API Keys.
+    pub fn keys(&self) -> String {
+        self.to(urls::KEYS)
+    }
+
+    /// MCP Setup → API Keys → Create Key.
+    pub fn new_key(&self) -> String {
+        self.to(urls::NEW_API_KEY)
+    }
+
+    /// One API key.
+    pub fn key(&self, id: &str) -> String {
+        self.to(&urls::KEY.replace("{id}", id))
+    }
+
+    /// Its end.
+    pub fn key_revoke(&self, id: &str) -> String {
+        self.to(&urls::KEY_REVOKE.replace("{id}", id))
+    }
+
+    /// Its successor, while it lives on.
+    pub fn key_rotate(&self, id: &str) -> String {
+        self.to(&urls::KEY_ROTATE.replace("{id}", id))
+    }
+
+    /// Its successor, at once.
+    pub fn key_replace(&self, id: &str) -> String {
+        self.to(&urls::KEY_REPLACE.replace("{id}", id))
+    }
+
     /// Administration → Connection doctor.
     pub fn doctor(&self) -> String {
         self.to(urls::DOCTOR)

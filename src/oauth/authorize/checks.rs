@@ -39,7 +39,7 @@ pub fn check(app: &App, client: &Client, redirect_uri: &str, params: &Params) ->
         code_challenge,
         response_mode,
         dpop_jkt: dpop_jkt(params.get("dpop_jkt"))?,
-        wishes: openid::wishes(app, &client.id, params)?,
+        wishes: openid::wishes(app, client, params)?,
         pushed: None,
     })
 }

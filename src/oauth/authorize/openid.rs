@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::checks::Refusal;
 use crate::app::App;
+use crate::grants::client::Client;
 use crate::grants::wishes::{Hinted, Prompt, Wishes};
 use crate::http::params::Params;
 
@@ -14,14 +15,14 @@ use crate::http::params::Params;
 pub const PROMPTS: [&str; 4] = ["none", "login", "consent", "select_account"];
 
 /// What the client wishes of sign-in and consent.
-pub fn wishes(app: &App, client_id: &str, params: &Params) -> Result<Wishes, Refusal> {
+pub fn wishes(app: &App, client: &Client, params: &Params) -> Result<Wishes, Refusal> {
     no_registration(params.get("registration"))?;
     claims(params.get("claims"))?;
     Ok(Wishes {
         prompt: prompt(params.get("prompt"))?,
-        max_age: max_age(params.get("max_age"))?,
+        max_age: max_age(params.get("max_age"))?.or(usual_max_age(client)),
         login_hint: params.get("login_hint").map(str::to_owned),
-        hinted: params.get("id_token_hint").map(|token| hinted(app, client_id, token)),
+        hinted: params.get("id_token_hint").map(|token| hinted(app, &client.id, token)),
     })
 }
 
@@ -51,6 +52,11 @@ fn max_age(value: Option<&str>) -> Result<Option<u32>, Refusal> {
         }
         Some(_) => Err(malformed),
     }
+}
+
+/// What holds when the request says nothing of it (OpenID Connect Registration §2, `default_max_age`).
+fn usual_max_age(client: &Client) -> Option<u32> {
+    client.options.default_max_age.and_then(|seconds| u32::try_from(seconds).ok())
 }
 
 /// Core §5.5: what is asked for beyond the scope is voluntary, so it may be left out; but it has to be readable.

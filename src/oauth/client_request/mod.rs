@@ -1,7 +1,10 @@
 //! An authenticated client and its form: what a handler of a client endpoint takes (RFC 6749 §2.3, §3.2.1).
 
 mod assertion;
+mod known;
 mod presented;
+
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -15,7 +18,7 @@ use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::{PlainToken, TokenKind};
 use crate::db;
-use crate::grants::client::{self, Client};
+use crate::grants::client::Client;
 use crate::grants::client_assertion;
 use crate::grants::client_metadata::AuthMethod;
 use crate::http::client_address::ClientAddress;
@@ -28,7 +31,7 @@ use presented::{Presented, Proof};
 /// A form from a client that has proved who it is, in the one way that it registered.
 pub struct ClientRequest {
     /// The client.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// Its form.
     pub params: Params,
     /// How it proved who it is.
@@ -68,7 +71,14 @@ impl FromRequest for ClientRequest {
             let limit = limit.ok_or_else(|| Error::Internal("a handler runs without its limits".to_owned()))?;
             // Only failures cost: whoever shares a network with a guesser goes on undisturbed.
             let fail = || limit.spend(ClientAddress::of(&told).0).map_err(Error::TooMany);
-            let client = authenticate(&app, &presented, &path, &origin, fail).await?;
+            // Memory may be a moment behind: it lets a client in, and the database alone turns one away.
+            let client = match known::remembered(&app, &told, &presented.id) {
+                Some(client) if flaw(&app, &client, &presented.proof, &path).await?.is_none() => client,
+                Some(_) | None => {
+                    let known = known::find(&app, &told, &presented, &origin).await?;
+                    authenticate(&app, known, &presented, &path, &origin, fail).await?
+                }
+            };
             flow::client(&told, &client.id);
             let method = presented.proof.method();
             Ok(Self { client, params, method, proof_key: None })
@@ -88,21 +98,18 @@ pub(super) fn is_form(request: &HttpRequest) -> bool {
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The client that was named, once its proof is found good. Only clients that we know: none is fetched for a stranger.
+/// The client that was named, once its proof is found good.
 async fn authenticate(
     app: &App,
+    known: Option<Arc<Client>>,
     presented: &Presented<'_>,
     path: &str,
     origin: &Origin,
     fail: impl FnOnce() -> Result<(), Error>,
-) -> Result<Client, Error> {
+) -> Result<Arc<Client>, Error> {
     let basic = presented.proof.method() == AuthMethod::SecretBasic;
-    let found = {
-        let mut conn = app.db.read().await?;
-        client::find(&mut conn, &presented.id).await.map_err(db::Error::from)?
-    };
     let unknown = Error::InvalidClient { why: "This client is unknown here; register again", basic };
-    let client = found.filter(|client| client.disabled_at.is_none()).ok_or(unknown)?;
+    let client = known.filter(|client| client.disabled_at.is_none()).ok_or(unknown)?;
     match flaw(app, &client, &presented.proof, path).await? {
         None => Ok(client),
         Some(why) => {

@@ -21,8 +21,9 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
     let scope = wanted(&form.params)?;
     let wish = Wish { account: account.as_deref(), scope, audience: &audience, method: form.method };
     let terms = app.terms(origin);
-    match app.db.write_once(async |conn| act_for_itself(conn, &terms, client, &wish).await).await? {
+    match act_for_itself(&app.audit, &terms, client, &wish).await? {
         Acted::Allowed { subject, scope } => {
+            app.access.note_use(&app.db, client, terms.now).await?;
             let groups = account.filter(|_| scope.has(known_scopes::GROUPS)).map(|account| account.groups.clone());
             let audience = Audience::One(audience);
             // No refresh token: the client can ask again at any time (§4.4.3).
@@ -34,6 +35,7 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
                 groups,
                 grant: None,
                 actor: None,
+                first_client: None,
             };
             token.sign(app)
         }
@@ -56,7 +58,7 @@ fn audience(app: &App, form: &ClientRequest) -> Result<String, Error> {
     match doors.as_slice() {
         [] => Ok(app.gateway_audience().to_owned()),
         [door] => {
-            resource::canonical(app, &form.client, door).ok_or(Error::InvalidTarget("This is not a resource of ours"))
+            resource::canonical(app, &*form.client, door).ok_or(Error::InvalidTarget("This is not a resource of ours"))
         }
         _ => Err(Error::InvalidTarget("Ask for one resource at a time")),
     }

@@ -115,7 +115,7 @@ fn one_door(app: &App, named: Option<String>) -> Result<Option<String>, Error> {
 fn asserted_resource(app: &App, form: &ClientRequest, assertion: &Assertion) -> Result<String, Error> {
     let asked = one_door(app, resource(app, Some(&form.client), &form.params)?)?;
     let canonical = |name: &String| {
-        crate::oauth::resource::canonical(app, &form.client, name).filter(|door| door != app.gateway_audience())
+        crate::oauth::resource::canonical(app, &*form.client, name).filter(|door| door != app.gateway_audience())
     };
     let asserted: Vec<String> = match &assertion.known.resource {
         None => Vec::new(),
@@ -159,7 +159,17 @@ async fn workload(
                     "This client gets tokens with DPoP alone; the DPoP header is missing",
                 ));
             }
-            AccessToken { recipient, subject, audience, scope, groups, grant: None, actor: None }.sign(app)
+            let token = AccessToken {
+                recipient,
+                subject,
+                audience,
+                scope,
+                groups,
+                grant: None,
+                actor: None,
+                first_client: None,
+            };
+            token.sign(app)
         }
         Admitted::Refused(why) => Err(Error::InvalidGrant(why)),
         Admitted::WrongResource => Err(Error::InvalidTarget("The workload's rule is for another resource")),

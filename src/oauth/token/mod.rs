@@ -5,6 +5,7 @@ mod client_credentials;
 mod device_code;
 mod jwt_bearer;
 mod refresh_token;
+mod refused;
 mod request;
 mod token_exchange;
 
@@ -24,6 +25,7 @@ use crate::grants::client::Client;
 use crate::grants::grant::Grant;
 use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation, IdToken, PersonClaims};
 use crate::http::dpop::{self, NONCE_HEADER};
+use crate::http::limit::RefusalLimit;
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::params::Params;
@@ -77,13 +79,30 @@ impl GrantType {
 }
 
 /// `POST /oauth/token`.
-pub async fn post(app: Data<App>, request: HttpRequest, mut sent: TokenRequest) -> Result<HttpResponse, Error> {
+pub async fn post(
+    app: Data<App>,
+    limit: Data<RefusalLimit>,
+    request: HttpRequest,
+    mut sent: TokenRequest,
+) -> Result<HttpResponse, Error> {
     let grant_type = GrantType::of(sent.params())?;
+    match answer(&app, grant_type, &request, &mut sent).await {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(refused::remember(&app, &limit, &request, (grant_type, &sent), error).await),
+    }
+}
+
+async fn answer(
+    app: &App,
+    grant_type: GrantType,
+    request: &HttpRequest,
+    sent: &mut TokenRequest,
+) -> Result<HttpResponse, Error> {
     if sent.client().is_some_and(|client| !client.grant_types.has(grant_type.name())) {
         return Err(Error::UnauthorizedClient("This client has not registered this grant type"));
     }
-    sent.prove_possession(&app, &request).await?;
-    let tokens = tokens(&app, grant_type, &sent, &origin_of(&request)).await?;
+    sent.prove_possession(app, request).await?;
+    let tokens = tokens(app, grant_type, sent, &origin_of(request)).await?;
     let mut response = HttpResponse::Ok();
     if sent.proof_key().is_some() && app.config.tokens.require_dpop_nonce {
         // For the next proof (RFC 9449 §8.2).
@@ -157,6 +176,7 @@ fn sign(app: &App, bought: Bought<'_>) -> Result<Tokens, Error> {
         groups: about.groups.clone(),
         grant: Some(grant),
         actor: None,
+        first_client: None,
     };
     let tokens = token.sign(app)?;
     let id_token = match is_openid {
@@ -181,6 +201,8 @@ struct AccessToken<'a> {
     grant: Option<&'a Grant>,
     /// Who acts for the subject.
     actor: Option<Actor>,
+    /// To whom the token was issued that this one was exchanged for, if to another.
+    first_client: Option<String>,
 }
 
 impl AccessToken<'_> {
@@ -214,6 +236,7 @@ impl AccessToken<'_> {
             groups: self.groups,
             cnf: confirmation,
             act: self.actor,
+            first_client_id: self.first_client,
         };
         Ok(Tokens {
             access_token: app.signing.access_token(&claims)?,

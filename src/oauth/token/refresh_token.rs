@@ -27,6 +27,9 @@ pub(super) async fn refresh(app: &App, form: &ClientRequest, origin: &Origin) ->
     let rotated = app.db.write(async |conn| rotate::rotate(conn, &terms, &form.client, &attempt).await).await?;
     match rotated {
         Rotated::Refreshed { grant, person, scope, successor } => {
+            if !form.client.was_used_lately(terms.now) {
+                app.access.forget_client(&form.client.id);
+            }
             let refresh = Some(successor);
             sign(
                 app,

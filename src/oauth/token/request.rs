@@ -54,7 +54,7 @@ impl TokenRequest {
     pub async fn prove_possession(&mut self, app: &App, request: &HttpRequest) -> Result<(), Error> {
         match self {
             Self::Client(form) => form.proof_key = proved_key(app, request, &form.client).await?,
-            Self::Anonymous { proof_key, .. } => *proof_key = presented_key(app, request).await?,
+            Self::Anonymous { proof_key, .. } => *proof_key = presented_key(app, request, None).await?,
         }
         Ok(())
     }

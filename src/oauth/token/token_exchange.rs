@@ -36,12 +36,12 @@ pub(super) async fn exchange(app: &App, form: &ClientRequest, origin: &Origin) -
     let terms = app.terms(origin);
     let verb = async |conn: &mut crate::db::Connection| exchange::exchange(conn, &terms, client, attempt).await;
     match app.db.write(verb).await? {
-        Exchanged::Allowed { grant, scope, actor } => {
+        Exchanged::Allowed { grant, scope, actor, first_client } => {
             let groups = scope.has(known_scopes::GROUPS).then(|| principal.subject.groups().to_vec());
             let audience = Audience::One(audience);
             let grant = grant.as_deref();
             let recipient = Recipient::of(form);
-            let token = AccessToken { recipient, subject: id, audience, scope, groups, grant, actor };
+            let token = AccessToken { recipient, subject: id, audience, scope, groups, grant, actor, first_client };
             Ok(Tokens { issued_token_type: Some(issued), ..token.sign_until(app, Some(expires_at))? })
         }
         Exchanged::Refused(why) => Err(Error::InvalidRequest(why)),
@@ -93,14 +93,20 @@ async fn presented(
     let Credential::AccessToken(credential) = &principal.credential else {
         return Err(Error::InvalidRequest("Only access tokens can be exchanged"));
     };
-    let judged = judged(&principal, credential, claims.act);
+    let judged = judged(&principal, credential, (claims.act, claims.first_client_id));
     Ok(Some((principal, judged)))
 }
 
-fn judged(principal: &Principal, credential: &AccessTokenCredential, act: Option<Actor>) -> Judged {
+/// What it stands for; who acts in it, and to whom the first was issued, are as the token says.
+fn judged(
+    principal: &Principal,
+    credential: &AccessTokenCredential,
+    (act, first_client_id): (Option<Actor>, Option<String>),
+) -> Judged {
     Judged {
         subject: principal.subject.id(),
         client_id: credential.client_id.clone(),
+        first_client_id,
         grant: credential.grant,
         scope: principal.scope.clone(),
         is_narrowed: !principal.narrowing.is_none(),
@@ -116,7 +122,7 @@ fn audience(app: &App, form: &ClientRequest, subject: &Principal) -> Result<Stri
     let named = form.params.all("resource").iter().chain(form.params.all("audience"));
     let mut wanted: Option<String> = None;
     for name in named {
-        let one = resource::canonical(app, &form.client, name);
+        let one = resource::canonical(app, &*form.client, name);
         let one = one.ok_or(Error::InvalidTarget("This is not a resource of ours"))?;
         if wanted.as_ref().is_some_and(|other| *other != one) {
             return Err(Error::InvalidTarget("Ask for one resource at a time"));

@@ -4,5 +4,6 @@ pub mod apps;
 #[cfg(debug_assertions)]
 pub mod components;
 pub mod jwt_token;
-pub mod tokens;
+pub mod keys;
 pub mod setup;
+pub mod tokens;

@@ -79,7 +79,10 @@ async fn lists_are_cut_into_pages_and_ordered() {
         post(&app, &token, urls::API_ACCESS_TOKENS, &wanted).await.assert(201);
     }
     let page = async |query: &str| {
-        app.api(&token, Method::GET, &format!("{}?limit=2&sort=name{query}", urls::API_ACCESS_TOKENS)).await.assert(200).json()
+        app.api(&token, Method::GET, &format!("{}?limit=2&sort=name{query}", urls::API_ACCESS_TOKENS))
+            .await
+            .assert(200)
+            .json()
     };
     let names = |page: &Value| -> Vec<String> {
         page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()

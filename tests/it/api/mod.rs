@@ -1,4 +1,5 @@
 //! The management API over HTTP: who comes in, and what a program reads there.
 
 mod access_tokens;
+mod api_keys;
 mod mcp_servers;

@@ -3,11 +3,13 @@
 use std::fs;
 
 use secrecy::ExposeSecret;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{assert_refused, portcullis, text};
-use crate::support::cluster;
+use crate::support::administrator::BEARER;
+use crate::support::client::jwt;
 use crate::support::issuers::Issuer;
+use crate::support::{TestApp, cluster};
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
@@ -44,4 +46,55 @@ async fn an_issuer_is_trusted_gets_rules_and_is_removed() {
     done(&format!("issuer-remove --issuer {GITHUB}"));
     assert_refused(&run(&format!("issuer-remove --issuer {GITHUB}")), 1, "was not trusted");
     assert_eq!(done("issuer-list"), serde_json::json!([]));
+}
+
+/// Who is linked is let in by an issuer that adds nobody, and is refused again once that is taken back.
+// A second thread looks after the test's connections while a program is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_linked_to_a_person_and_lets_a_client_in_for_them() {
+    let app = TestApp::start().await;
+    let home = tempfile::tempdir().unwrap();
+    let settings = [("DATABASE_URL", app.database().url.expose_secret()), ("PORTCULLIS_SECRET_KEY", KEY)];
+    let run = |line: &str| portcullis(home.path(), &settings).args(line.split(' ')).output().unwrap();
+    let done = |line: &str| -> Value {
+        let output = run(&format!("{line} --json"));
+        assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        serde_json::from_str(&text(&output.stdout)).unwrap()
+    };
+    let (idp, github) = (Issuer::new("https://idp.example"), Issuer::new(GITHUB));
+    for (issuer, kind) in [(&idp, "id-jag"), (&github, "workload")] {
+        fs::write(home.path().join("keys.json"), issuer.jwks().to_string()).unwrap();
+        done(&format!("issuer-add --issuer {} --kind {kind} --jwks-file keys.json", issuer.url));
+    }
+    let ada = app.person("ada").await;
+    let agent = app.administrators_client("agent", &[BEARER], |client| client).await;
+    let ask = async |jti: &str| {
+        let now = app.clock().now().timestamp();
+        let claims = json!({
+            "iss": idp.url, "sub": "u-17", "aud": app.issuer(), "client_id": "agent", "jti": jti,
+            "iat": now, "exp": now + 300, "scope": "mcp:read",
+        });
+        let assertion = idp.sign("oauth-id-jag+jwt", &claims);
+        agent.token(&[("grant_type", BEARER), ("assertion", &assertion)]).await
+    };
+    ask("a").await.assert_refused(400, "invalid_grant");
+    let link = format!("issuer-link --issuer {} --subject u-17 --username", idp.url);
+    assert_refused(&run(&format!("{link} bob")), 1, "nobody with the user name \"bob\"");
+    assert_refused(&run(&link.replace(&idp.url, GITHUB).replace("--username", "--username ada")), 1, "is not trusted");
+    assert_eq!(run(&format!("issuer-link --issuer {} --subject= --username ada", idp.url)).status.code(), Some(2));
+    assert_eq!(done(&format!("{link} ada"))["subject"], "u-17");
+    assert_refused(&run(&format!("{link} ada")), 1, "is linked already");
+    let tokens = ask("b").await.tokens();
+    assert_eq!(jwt(&tokens.access).1["sub"], ada.user.to_string());
+    app.call_mcp(&tokens.access).await.assert(200);
+    let listed = done("issuer-list");
+    let people: Vec<_> = listed.as_array().unwrap().iter().map(|issuer| issuer["people"].clone()).collect();
+    assert_eq!(people, [json!([{ "subject": "u-17", "username": "ada" }]), json!([])]);
+    assert!(text(&run("issuer-list").stdout).contains("\"u-17\" -> ada"));
+    let unlink = format!("issuer-unlink --issuer {} --subject u-17", idp.url);
+    done(&unlink);
+    assert_refused(&run(&unlink), 1, "was not linked");
+    ask("c").await.assert_refused(400, "invalid_grant");
+    let events = [app.events("issuer.account_linked").await, app.events("issuer.account_unlinked").await].concat();
+    assert_eq!(events, vec![json!({ "issuer": idp.url, "subject": "u-17" }); 2]);
 }

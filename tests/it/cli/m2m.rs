@@ -9,6 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{assert_refused, portcullis, text};
+use crate::support::TestApp;
+use crate::support::administrator::EXCHANGE;
+use crate::support::client::{Client, jwt};
 use crate::support::cluster::create_database;
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -104,4 +107,34 @@ fn everything_is_said_in_json_and_credentials_are_kept_for_nobody_else_to_read()
     assert_refused(&run(&keys), 1, "nobody else may have");
     let published = ["user-create-m2m", "--name", "signer", "--groups", "a", "--jwks-uri", "https://a.example/jwks"];
     assert_eq!(said(&run(&published)), "Client ID: signer\nGroups: a\n", "no secret to show");
+}
+
+/// RFC 8693 §4.1: an account that acts in its own name and, when it is given another's token, for them.
+// A second thread looks after the test's connections while a program is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_exchanges_acts_for_others_as_itself() {
+    let app = TestApp::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| run(dir.path(), &app.database().url, arguments);
+    said(&run(&["group-create", "g"]));
+    let create = |name| ["user-create-m2m", "--name", name, "--groups", "g", "--json"];
+    let broker = |arguments: &[&str], name: &str| {
+        let facts: Value = serde_json::from_str(&said(&run(arguments))).unwrap();
+        let secret = facts["client_secret"].as_str().unwrap();
+        app.is_secret(secret);
+        Client::known(&app, name, "").proving("client_secret_post", Some(secret))
+    };
+    let able = broker(&[&create("broker")[..], &["--token-exchange"]].concat(), "broker");
+    let plain = broker(&create("plain"), "plain");
+    able.act(&[]).await.tokens();
+    let ada = app.person("ada").await;
+    let token = app.client().await.connect(&ada).await.access;
+    let kind = "urn:ietf:params:oauth:token-type:access_token";
+    let asked = [("grant_type", EXCHANGE), ("subject_token", &*token), ("subject_token_type", kind)];
+    plain.token(&asked).await.assert_refused(400, "unauthorized_client");
+    let bought = able.token(&asked).await.tokens().access;
+    let (_, claims) = jwt(&bought);
+    assert_eq!((&claims["sub"], &claims["act"]["client_id"]), (&json!(ada.user.to_string()), &json!("broker")));
+    assert!(claims["act"]["sub"].as_str().unwrap().starts_with("service:"), "{claims}");
+    app.call_mcp(&bought).await.assert(200);
 }

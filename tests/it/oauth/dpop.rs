@@ -3,12 +3,15 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use portcullis::http::urls;
+use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
-use crate::support::app::Node;
+use crate::support::administrator::{BEARER, CODE};
+use crate::support::app::{Node, with_form};
 use crate::support::client::{Won, jwt};
 use crate::support::holder::call;
+use crate::support::m2m::account;
 use crate::support::{Answer, Browser, Client, Holder, TestApp};
 
 async fn house() -> (TestApp, Browser, Client) {
@@ -204,6 +207,36 @@ async fn dpop_a_proof_buys_once_on_whatever_node() {
     holder.refresh(&second, &tokens.refresh).await.tokens();
 }
 
+/// Denial of service: each proof is a row until it is dead by itself, whether or not it buys anything.
+#[tokio::test]
+async fn dpop_somebody_whom_nobody_knows_proves_only_so_often() {
+    let (app, _, client) = house().await;
+    let holder = Holder::new();
+    let vouched = app.administrators_client("agent", &[CODE], |client| client).await;
+    let nothing = [("grant_type", "authorization_code"), ("code", "none"), ("code_verifier", "none")];
+    let mut last = None;
+    for _ in 0..400 {
+        let answer = holder.token(&client, &nothing).await;
+        if answer.status == 429 {
+            last = Some(answer);
+            break;
+        }
+        answer.assert(400);
+    }
+    let last = last.expect("it ends");
+    last.assert_refused(429, "temporarily_unavailable");
+    assert!(last.header("retry-after").parse::<u64>().unwrap() >= 1);
+    let anonymous = app.request(Method::POST, urls::TOKEN).header("dpop", holder.for_token(&app).sign());
+    let assertion = [("grant_type", BEARER), ("assertion", "x")];
+    app.send(with_form(anonymous, &assertion)).await.assert_refused(429, "temporarily_unavailable");
+    let pushed = client.push_with_proof(&client.ask(), &holder.sketch(&app, "POST", urls::PAR).sign()).await;
+    pushed.assert_refused(429, "temporarily_unavailable");
+    client.token(&nothing).await.assert(400);
+    holder.token(&vouched, &nothing).await.assert(400);
+    app.clock().advance(TimeDelta::seconds(2));
+    holder.token(&client, &nothing).await.assert(400);
+}
+
 /// RFC 9449 §5: a public client has nothing but its key.
 #[tokio::test]
 async fn e3_dpop_a_public_clients_refresh_token_needs_its_key() {
@@ -319,6 +352,56 @@ async fn dpop_a_stale_nonce_is_refused_with_a_fresh_one() {
     refused.assert_refused(400, "use_dpop_nonce");
     let proof = holder.for_token(&app).with("nonce", refused.header("dpop-nonce")).sign();
     client.token_with_proof(&proof, &client.redemption(&won)).await.tokens();
+}
+
+/// Reads something with a bound token: by its holder it is let in once, and by nobody else.
+async fn assert_opens_only_with_its_key(app: &TestApp, path: &str, holder: &Holder, token: &str) {
+    let read = async |scheme: &str, proof: Option<String>| {
+        let request = app.request(Method::GET, path).header(AUTHORIZATION, format!("{scheme} {token}"));
+        app.send(proof.into_iter().fold(request, |request, proof| request.header("dpop", proof))).await
+    };
+    let good = holder.for_get(app, path, token);
+    let refused = [
+        ("a bearer token", "Bearer", Some(good.sign()), r#"Bearer error="invalid_token""#),
+        ("no proof", "DPoP", None, r#"DPoP error="invalid_dpop_proof""#),
+        ("a thief's", "DPoP", Some(Holder::new().for_get(app, path, token).sign()), r#"DPoP error="invalid_token""#),
+        ("another method", "DPoP", Some(good.clone().with("htm", "POST").sign()), r#"DPoP error="invalid_dpop_proof""#),
+        (
+            "another URL",
+            "DPoP",
+            Some(holder.for_get(app, urls::MCP, token).sign()),
+            r#"DPoP error="invalid_dpop_proof""#,
+        ),
+        ("another token", "DPoP", Some(holder.for_get(app, path, "x").sign()), r#"DPoP error="invalid_dpop_proof""#),
+    ];
+    for (why, scheme, proof, challenge) in refused {
+        let answer = read(scheme, proof).await;
+        assert_eq!(answer.status, 401, "{why}: {}", answer.body);
+        let said = answer.header("www-authenticate");
+        assert!(said.starts_with(challenge), "{why}: {said}");
+    }
+    read("DPoP", Some(good.sign())).await.assert(200);
+    let again = read("DPoP", Some(good.sign())).await.assert(401);
+    assert!(again.header("www-authenticate").starts_with(r#"DPoP error="invalid_dpop_proof""#), "it was heard");
+}
+
+#[tokio::test]
+async fn dpop_the_management_api_is_opened_with_the_key_alone() {
+    let app = TestApp::start().await;
+    let (program, holder) = (app.program(account("agent")).await, Holder::new());
+    let asked = [("grant_type", "client_credentials"), ("resource", &*app.at(urls::API))];
+    let token = holder.token(&program, &asked).await.tokens().access;
+    assert_eq!(jwt(&token).1["aud"], app.at(urls::API));
+    assert_opens_only_with_its_key(&app, urls::API_MCP_SERVERS, &holder, &token).await;
+}
+
+#[tokio::test]
+async fn dpop_userinfo_is_opened_with_the_key_alone() {
+    let (app, ada, client) = house().await;
+    let holder = Holder::new();
+    let won = client.win(&ada, &client.ask().with("scope", "openid")).await;
+    let token = holder.token(&client, &client.redemption(&won)).await.tokens().access;
+    assert_opens_only_with_its_key(&app, urls::USERINFO, &holder, &token).await;
 }
 
 #[tokio::test]

@@ -188,6 +188,28 @@ async fn k4_nobody_becomes_somebody_else_by_name_or_address() {
     app.call_mcp(&second.access).await.assert(200);
 }
 
+/// Nobody is added for an assertion that buys nothing.
+#[tokio::test]
+async fn a_person_is_added_together_with_what_they_get() {
+    let app = TestApp::start().await;
+    let agent = app.administrators_client("agent", &[BEARER], |client| client).await;
+    let idp = Issuer::new(IDP);
+    idp.trust(&app, IssuerKind::IdJag, |issuer| issuer.provision = true).await;
+    let of = |sub: &str, jti: &str| with(&claims(&app, jti), "sub", json!(sub));
+    let nothing = idp.sign(TYP, &with(&of("one", "a"), "scope", json!("nonsense")));
+    ask(&agent, &nothing, &[]).await.assert_refused(400, "invalid_scope");
+    let much = idp.sign(TYP, &with(&of("one", "b"), "scope", json!("mgmt.admin")));
+    ask(&agent, &much, &[]).await.assert_refused(400, "invalid_scope");
+    assert!(app.events("person.added").await.is_empty());
+    ask(&agent, &idp.sign(TYP, &of("one", "c")), &[]).await.tokens();
+    ask(&agent, &idp.sign(TYP, &of("two", "c")), &[]).await.assert_refused(400, "invalid_grant");
+    assert_eq!(app.events("person.added").await.len(), 1, "a jti that was used adds nobody");
+    ask(&agent, &idp.sign(TYP, &of("two", "d")), &[]).await.tokens();
+    let refused = app.events("assertion.refused").await;
+    assert_eq!(refused.len(), 3);
+    assert_eq!((&refused[2]["subject"], &refused[2]["why"]), (&json!("two"), &json!("The assertion was used before")));
+}
+
 /// Many first requests at once make one person.
 #[tokio::test]
 async fn a_person_is_added_once() {

@@ -16,8 +16,9 @@ use portcullis::types::ClientIdUrl;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::client::{CALLBACK, Client, public_keys};
+use crate::support::client::{CALLBACK, Client, Won, public_keys};
 use crate::support::documents::{Documents, authority, canary, document, serve_by_tls};
+use crate::support::signer::Signer;
 use crate::support::{Browser, TestApp};
 
 /// An installation on loopback that lets clients be there too, and somebody who is signed in.
@@ -405,4 +406,62 @@ async fn j1_a_known_host_is_asked_about_once_and_a_program_on_this_computer_each
     }
     publish("Claude, renamed").await;
     assert!(ada.visit(&client.ask().url()).await.offers("Allow"), "asked again when it changed");
+}
+
+/// RFC 9126: the first that we hear of a client may be what it pushes, before there is a browser.
+#[tokio::test]
+async fn a_client_that_nobody_has_seen_pushes_its_request() {
+    let (app, ada) = on_loopback().await;
+    let documents = Documents::start().await;
+    let client = Client::known(&app, &documents.client_id(), CALLBACK);
+    client.refresh("none").await.assert_refused(401, "invalid_client");
+    assert_eq!(documents.visits().await, 0, "nothing is fetched where tokens are asked for");
+    let ask = client.ask();
+    let url = client.pushed(&ask).await;
+    client.pushed(&client.ask()).await;
+    assert_eq!(documents.visits().await, 1, "it is known now");
+    let sent = ada.allow(&url).await;
+    let won = Won { code: sent.callback_parameter("code").unwrap(), verifier: ask.verifier };
+    app.call_mcp(&client.redeem(&won).await.tokens().access).await.assert(200);
+
+    let signer = Signer::new();
+    let strict = Client::known(&app, &documents.client_id().replace("client", "strict"), CALLBACK);
+    let mut document = document(&strict.id);
+    document["token_endpoint_auth_method"] = json!("private_key_jwt");
+    document["jwks"] = signer.jwks();
+    documents.publish(document).await;
+    strict.push(&strict.ask()).await.assert_refused(401, "invalid_client");
+    let now = app.clock().now().timestamp();
+    let claims = json!({ "iss": strict.id, "sub": strict.id, "aud": app.issuer(), "exp": now + 60, "jti": "1" });
+    let assertion = signer.sign(&json!({}), &claims);
+    let proof = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let signed = strict.ask().and("client_assertion_type", proof).and("client_assertion", &assertion);
+    let fields: Vec<_> = signed.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    app.post_form(urls::PAR, &fields).await.assert(201);
+    assert_eq!(documents.visits().await, 1);
+}
+
+/// We are no amplifier, and strangers do not use up what people who sign in need.
+#[tokio::test]
+async fn g4_a_stranger_who_pushes_makes_us_read_only_so_much() {
+    let (app, _) = on_loopback().await;
+    let documents = Documents::start().await;
+    let push = async |number: usize| {
+        let id = documents.client_id().replace("client", &format!("client-{number}"));
+        let client = Client::known(&app, &id, CALLBACK);
+        (client.push(&client.ask()).await, id)
+    };
+    let mut last = None;
+    for number in 0..40 {
+        let (answer, id) = push(number).await;
+        assert!(known(&app, &id).await.is_none(), "the document is another's");
+        if answer.status == 429 {
+            last = Some(answer);
+            break;
+        }
+        answer.assert_refused(401, "invalid_client");
+    }
+    let last = last.expect("it ends");
+    assert!(last.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert!(documents.visits().await <= 12);
 }

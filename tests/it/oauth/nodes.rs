@@ -12,6 +12,7 @@ use portcullis::types::Algorithm;
 use crate::support::TestApp;
 use crate::support::app::Node;
 use crate::support::client::jwt;
+use crate::support::half_open::HalfOpen;
 
 #[tokio::test]
 async fn a_cut_holds_at_once_here_and_within_two_seconds_everywhere() {
@@ -62,6 +63,38 @@ async fn a_node_that_hears_nothing_still_knows() {
     deaf.call_mcp(&tokens.access).await.assert(200);
     app.disable(&ada).await;
     deaf.call_mcp(&tokens.access).await.assert(401);
+}
+
+/// A connection that looks open and brings nothing back is no reason to believe one's memory (`decisions` 3).
+#[tokio::test]
+async fn a_node_whose_line_is_half_open_asks_the_database_and_without_one_says_so() {
+    let app = TestApp::start().await;
+    let line = HalfOpen::to(app.database());
+    let second = app.node_that_listens_at(line.url()).await;
+    let ada = app.person("ada").await;
+    let client = app.client().await;
+    let (one, two) = (client.connect(&ada).await, client.connect(&ada).await);
+    let hears = || second.app().access.is_current(&second.app().changes);
+    let since = Instant::now();
+    while !hears() {
+        assert!(since.elapsed() < Duration::from_secs(10), "it never hears anything");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for token in [&one.access, &two.access] {
+        second.call_mcp(token).await.assert(200);
+    }
+    line.fall_silent();
+    client.revoke(&one.access).await.assert(200);
+    second.sees_the_end_of(&one.access).await;
+    assert!(!hears(), "nothing has told it so");
+    second.call_mcp(&two.access).await.assert(200);
+    app.database().close();
+    let answer = second.call_mcp(&two.access).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.header("retry-after").parse::<u32>().is_ok(), "{:?}", answer.headers);
+    let answer = second.call_mcp(&one.access).await;
+    assert_eq!(answer.status, 503, "neither yes nor no: {}", answer.body);
+    app.database().reopen();
 }
 
 /// Clients throw tokens away at a 401: we never say that because of our own trouble.

@@ -110,6 +110,30 @@ async fn max_age_asks_again_once_when_the_sign_in_is_older() {
     }
 }
 
+/// OpenID Connect Registration §2, `default_max_age`: what holds where the request says nothing.
+#[tokio::test]
+async fn a_clients_usual_max_age_holds_unless_a_request_has_another() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let client = Client::register(&app, json!({ "default_max_age": 60 })).await;
+    ada.sign_in().await;
+    assert!(ada.visit(&openid(&client).url()).await.offers("Allow"));
+    app.clock().advance(TimeDelta::minutes(2));
+    let another = openid(&client).and("max_age", "3600");
+    assert!(ada.visit(&another.url()).await.offers("Allow"));
+    let silent = ada.visit(&openid(&client).and("prompt", "none").url()).await;
+    silent.assert_error_at(&client.redirect_uri, "login_required", app.issuer());
+    for url in [openid(&client).url(), client.pushed(&openid(&client)).await] {
+        assert!(ada.visit(&url).await.offers("Sign in"), "{url}");
+    }
+    let ask = openid(&client);
+    let before = app.clock().now().timestamp();
+    let consent = ada.follow(ada.sign_in_on(&ada.visit(&ask.url()).await).await).await;
+    let sent = ada.submit(&consent.form("Allow")).await.assert(303);
+    let claims = jwt(&redeem(&client, &ask, &sent).await.id_token.unwrap()).1;
+    assert!(claims["auth_time"].as_i64().unwrap() >= before);
+}
+
 /// OpenID Connect Core §3.1.2.6: without a page there is an answer or an error.
 #[tokio::test]
 async fn without_a_page_a_sign_in_that_is_too_old_is_login_required() {

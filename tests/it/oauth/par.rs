@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use crate::support::client::{CALLBACK, Client, Won};
 use crate::support::signer::set_options;
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, Holder, TestApp};
 
 const THUMBPRINT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
 
@@ -377,6 +377,36 @@ async fn a_code_is_bound_to_the_key_that_was_named() {
     ada.allow(&client.ask().url()).await;
     let bound = bound_codes(&app).await;
     assert_eq!(bound, [Some(THUMBPRINT.to_owned()), Some(THUMBPRINT.to_owned()), None]);
+}
+
+/// RFC 9449 §10.1: a proof at the push says for which key the code will be.
+#[tokio::test]
+async fn a_proof_at_the_push_binds_the_code_to_its_key() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let (holder, thief) = (Holder::new(), Holder::new());
+    for client in [app.client().await, app.confidential_client().await] {
+        let ask = client.ask();
+        let proof = holder.sketch(&app, "POST", urls::PAR).sign();
+        let pushed = client.push_with_proof(&ask, &proof).await.assert(201).json();
+        client.push_with_proof(&ask, &proof).await.assert_refused(400, "invalid_dpop_proof");
+        let sent = ada.allow(&client.bring(pushed["request_uri"].as_str().unwrap()).url()).await;
+        let won = Won { code: sent.callback_parameter("code").unwrap(), verifier: ask.verifier.clone() };
+        client.redeem(&won).await.assert_refused(400, "invalid_grant");
+        thief.token(&client, &client.redemption(&won)).await.assert_refused(400, "invalid_grant");
+        let tokens = holder.token(&client, &client.redemption(&won)).await.tokens();
+        holder.call(&app, &tokens.access).await.assert(200);
+        for (proof, named, error) in [
+            (holder.for_token(&app), None, "invalid_dpop_proof"),
+            (holder.sketch(&app, "GET", urls::PAR), None, "invalid_dpop_proof"),
+            (holder.sketch(&app, "POST", urls::PAR), Some(thief.thumbprint()), "invalid_request"),
+        ] {
+            let ask = named.iter().fold(client.ask(), |ask, key| ask.and("dpop_jkt", key));
+            client.push_with_proof(&ask, &proof.sign()).await.assert_refused(400, error);
+        }
+        let same = client.ask().and("dpop_jkt", &holder.thumbprint());
+        client.push_with_proof(&same, &holder.sketch(&app, "POST", urls::PAR).sign()).await.assert(201);
+    }
 }
 
 async fn bound_codes(app: &TestApp) -> Vec<Option<String>> {

@@ -1,7 +1,9 @@
 //! RFC 8693: a token for a token, never a wider one.
 
 use chrono::TimeDelta;
+use portcullis::audit::Origin;
 use portcullis::grants::client::{ClientOptions, NewClient};
+use portcullis::grants::disable;
 use portcullis::grants::sign::{AccessTokenClaims, Audience};
 use portcullis::http::urls;
 use portcullis::types::{Scope, ServiceAccountId};
@@ -170,6 +172,53 @@ async fn an_actor_token_must_be_the_clients_own() {
     for wrong in [&[("actor_token", "x")][..], &[("actor_token_type", ACCESS_TOKEN)]] {
         exchange(&agent, &ada_token, wrong).await.assert_refused(400, "invalid_request");
     }
+}
+
+/// Whoever comes to do too much is in the audit trail, and with whom.
+#[tokio::test]
+async fn every_refusal_is_recorded() {
+    let (app, ada, agent) = cast().await;
+    let tokens = agent.connect_for(&ada, "mcp:read").await;
+    let plain = app.client().await;
+    exchange(&agent, &tokens.access, &[("scope", "mcp:write")]).await.assert_refused(400, "invalid_scope");
+    exchange(&agent, &tokens.access, &[("audience", "https://evil.example")])
+        .await
+        .assert_refused(400, "invalid_target");
+    exchange(&agent, "nonsense", &[]).await.assert_refused(400, "invalid_request");
+    exchange(&plain, &tokens.access, &[]).await.assert_refused(400, "unauthorized_client");
+    let recorded = app.events("token.exchange_refused").await;
+    let errors: Vec<_> = recorded.iter().map(|detail| detail["error"].as_str().unwrap()).collect();
+    assert_eq!(errors, ["invalid_scope", "invalid_target", "invalid_request", "unauthorized_client"]);
+    assert_eq!(recorded[0]["why"], "The scope is wider than that of the subject_token");
+    assert!(app.events("token.exchanged").await.is_empty());
+}
+
+/// It does no more than the client that it came from still may, on whatever node, through however many hands.
+#[tokio::test]
+async fn a_bought_token_stops_with_the_client_of_the_first() {
+    let (app, ada, agent) = cast().await;
+    let second = app.second_node().await;
+    let ((helper, _), (last, _)) = (delegate(&app, "helper").await, delegate(&app, "last").await);
+    let first = agent.connect(&ada).await.access;
+    let narrowed = exchange(&agent, &first, &[("scope", "mcp:read")]).await.tokens().access;
+    assert!(jwt(&narrowed).1.get("first_client_id").is_none(), "it is its own");
+    let bought = exchange(&helper, &narrowed, &[]).await.tokens().access;
+    let chain = exchange(&last, &bought, &[]).await.tokens().access;
+    for token in [&bought, &chain] {
+        assert_eq!(jwt(token).1["first_client_id"], "agent");
+        app.call_mcp(token).await.assert(200);
+        second.call_mcp(token).await.assert(200);
+    }
+    let origin = Origin::operator();
+    let terms = app.app().terms(&origin);
+    assert!(app.app().cut(async |conn| disable::disable(conn, &terms, "agent").await).await.unwrap());
+    for token in [&bought, &chain] {
+        app.call_mcp(token).await.assert(401);
+        second.sees_the_end_of(token).await;
+        exchange(&last, token, &[]).await.assert_refused(400, "invalid_request");
+    }
+    assert!(app.app().cut(async |conn| disable::enable(conn, &terms, "agent").await).await.unwrap());
+    app.call_mcp(&chain).await.assert(200);
 }
 
 /// D5, F3: only clients that an administrator registered for it, and that prove who they are.

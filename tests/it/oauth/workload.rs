@@ -219,6 +219,42 @@ async fn h4_a_workload_gets_what_its_rule_gives_and_never_more() {
     ask(&app, &sign("8"), &[]).await.tokens();
 }
 
+/// Denial of service: what cannot succeed can be repeated without end. It leaves a known number of rows, and nobody else waits.
+#[tokio::test]
+async fn a_refusal_is_recorded_and_a_flood_of_them_fills_nothing() {
+    let (app, github, _) = cast().await;
+    let nobodys = github.sign("JWT", &with(&github_claims(&app, "x"), "repository", json!("evil/app")));
+    ask(&app, &nobodys, &[]).await.assert_refused(400, "invalid_grant");
+    let why = "No rule here matches what the assertion says of the workload";
+    let subject = "repo:acme/app:ref:refs/heads/main";
+    let recorded = json!({ "error": "invalid_grant", "why": why, "issuer": GITHUB, "subject": subject });
+    assert_eq!(app.events("assertion.refused").await, [recorded]);
+    let mut long = with(&github_claims(&app, "y"), "iss", json!("https://evil.example"));
+    long["sub"] = json!("a\0".repeat(1000));
+    ask(&app, &Issuer::new("https://evil.example").sign("JWT", &long), &[]).await.assert_refused(400, "invalid_grant");
+    let recorded = app.events("assertion.refused").await.pop().unwrap();
+    assert_eq!(recorded["subject"], json!("a".repeat(200)), "a stranger's word is short and plain");
+    ask(&app, "x", &[]).await.assert_refused(400, "invalid_grant");
+    assert_eq!(app.events("assertion.refused").await.len(), 3);
+    let mut last = None;
+    for _ in 0..400 {
+        let answer = ask(&app, &nobodys, &[]).await;
+        if answer.status == 429 {
+            last = Some(answer);
+            break;
+        }
+    }
+    let last = last.expect("it ends");
+    last.assert_refused(429, "temporarily_unavailable");
+    assert!(last.header("retry-after").parse::<u64>().unwrap() >= 1);
+    let rows = app.events("assertion.refused").await.len();
+    for _ in 0..5 {
+        ask(&app, &nobodys, &[]).await;
+    }
+    assert!(app.events("assertion.refused").await.len() <= rows + 5);
+    ask(&app, &github.sign("JWT", &github_claims(&app, "good")), &[]).await.tokens();
+}
+
 /// What is signed for one purpose is good for no other (RFC 8725 §3.11).
 #[tokio::test]
 async fn a_workload_token_is_no_identity_assertion() {

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use tokio::sync::{OnceCell, oneshot};
 
 use super::cluster::{TestDatabase, create_database};
+use super::relay::Relay;
 use super::witness::Witness;
 use super::{Answer, Browser, Client};
 
@@ -58,6 +59,8 @@ struct Installation {
     witness: Witness,
     db: Db,
     database: TestDatabase,
+    /// What its nodes' pools go through.
+    relay: Option<Relay>,
 }
 
 impl TestApp {
@@ -68,7 +71,17 @@ impl TestApp {
 
     /// An installation with other settings.
     pub async fn configured(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::before(create_database(), None, configure).await
+    }
+
+    /// An installation whose statements are written down.
+    pub async fn overheard() -> Self {
         let database = create_database();
+        let relay = Relay::before(&database.url).await;
+        Self::before(database, Some(relay), |_| {}).await
+    }
+
+    async fn before(database: TestDatabase, relay: Option<Relay>, configure: impl FnOnce(&mut Config)) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut config = Config::default();
         config.server.bind = listener.local_addr().unwrap();
@@ -83,6 +96,7 @@ impl TestApp {
             witness: Witness::new(),
             db: database.open(),
             database,
+            relay,
         };
         installation.witness.note(PASSWORD);
         let direct = installation.database.url.clone();
@@ -91,9 +105,7 @@ impl TestApp {
 
     /// Another node of the same installation.
     pub async fn second_node(&self) -> Node {
-        let installation = Arc::clone(&self.0.0.installation);
-        let direct = installation.database.url.clone();
-        Node::start(installation, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), direct).await
+        self.node_that_listens_at(self.database().url.clone()).await
     }
 
     /// Stops its node, which nobody else may hold any more, and starts another at the same address.
@@ -114,10 +126,15 @@ impl TestApp {
         Self(Node::start(installation, listener, direct).await)
     }
 
+    /// Another node, which hears what the others change by another way to the database.
+    pub async fn node_that_listens_at(&self, direct: SecretString) -> Node {
+        let installation = Arc::clone(&self.0.0.installation);
+        Node::start(installation, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), direct).await
+    }
+
     /// Another node, which reaches the database but never hears what the others changed.
     pub async fn deaf_node(&self) -> Node {
-        let installation = Arc::clone(&self.0.0.installation);
-        Node::start(installation, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), NOWHERE.into()).await
+        self.node_that_listens_at(NOWHERE.into()).await
     }
 }
 
@@ -137,7 +154,8 @@ impl Node {
         let (stop, stopped) = oneshot::channel::<()>();
         let parts = Parts {
             config: installation.config.clone(),
-            db: Db::new(&installation.database.url, &direct, 8).unwrap(),
+            db: Db::new(installation.relay.as_ref().map_or(&installation.database.url, |relay| &relay.url), &direct, 8)
+                .unwrap(),
             keys: Arc::clone(&installation.keys),
             clock: installation.clock.clone(),
             random: Random::system(),
@@ -183,6 +201,12 @@ impl Node {
         &self.0.installation.database
     }
 
+    /// What the nodes of an installation that is [`overheard`](TestApp::overheard) asked the database since the last time; the
+    /// listening connection goes another way.
+    pub fn asked(&self) -> Vec<String> {
+        self.0.installation.relay.as_ref().expect("a relay").executed()
+    }
+
     /// Runs a verb in a transaction, past the server.
     pub async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>) -> T {
         self.db().write(verb).await.unwrap()
@@ -193,6 +217,7 @@ impl Node {
         use diesel::prelude::*;
         use diesel_async::RunQueryDsl;
         use portcullis::schema::audit_events as table;
+        self.app().audit.write(&self.app().db).await.unwrap();
         let mut conn = self.db().read().await.unwrap();
         let query = table::table.filter(table::event.eq(name)).order((table::at, table::id)).select(table::detail);
         query.load(&mut conn).await.unwrap()
@@ -352,6 +377,7 @@ impl Node {
         let says = (table::origin.eq("administrator"), table::resource_identifier.eq(resource));
         let change = diesel::update(table::table.find(&client.id)).set(says);
         self.write(async |conn| change.execute(conn).await).await;
+        self.app().access.forget_clients();
     }
 
     /// Lets a client get tokens with DPoP alone.
@@ -361,6 +387,7 @@ impl Node {
         use portcullis::schema::clients as table;
         let change = diesel::update(table::table.find(&client.id)).set(table::dpop_bound_access_tokens.eq(true));
         self.write(async |conn| change.execute(conn).await).await;
+        self.app().access.forget_clients();
     }
 
     /// Lets a client be another than it was.
@@ -370,6 +397,7 @@ impl Node {
         use portcullis::schema::clients as table;
         let change = diesel::update(table::table.find(client)).set(table::metadata_hash.eq(vec![2; 32]));
         self.write(async |conn| change.execute(conn).await).await;
+        self.app().access.forget_clients();
     }
 }
 

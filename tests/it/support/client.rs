@@ -170,9 +170,18 @@ impl Client {
 
     /// Pushes a request (RFC 9126 §2.1), authenticated as this client.
     pub async fn push(&self, ask: &Ask) -> Answer {
+        self.node.send(self.pushing(ask)).await
+    }
+
+    /// The same with this proof of possession (RFC 9449 §10.1).
+    pub async fn push_with_proof(&self, ask: &Ask, proof: &str) -> Answer {
+        self.node.send(self.pushing(ask).header("dpop", proof)).await
+    }
+
+    fn pushing(&self, ask: &Ask) -> RequestBuilder {
         let fields = ask.parameters.iter().filter(|(name, _)| name != "client_id");
         let fields: Vec<_> = fields.map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.post(urls::PAR, &fields).await
+        self.request(urls::PAR, &fields)
     }
 
     /// Pushes a request: where a browser brings it.

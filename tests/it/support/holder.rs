@@ -79,8 +79,12 @@ impl Holder {
 
     /// A good proof for a call with this token.
     pub fn for_call(&self, node: &Node, token: &str) -> Sketch<'_> {
-        let ath = URL_SAFE_NO_PAD.encode(Sha256::digest(token));
-        self.sketch(node, "POST", urls::MCP).with("ath", ath)
+        self.sketch(node, "POST", urls::MCP).with("ath", ath(token))
+    }
+
+    /// A good proof for reading something with this token.
+    pub fn for_get(&self, node: &Node, path: &str, token: &str) -> Sketch<'_> {
+        self.sketch(node, "GET", path).with("ath", ath(token))
     }
 
     /// Asks the token endpoint with a good proof.
@@ -103,6 +107,11 @@ impl Holder {
     pub async fn call(&self, node: &Node, token: &str) -> Answer {
         call(node, token, &self.for_call(node, token).sign()).await
     }
+}
+
+/// The hash of an access token (RFC 9449 §4.2).
+fn ath(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(token))
 }
 
 /// Calls a harmless tool with this proof.

@@ -1,9 +1,11 @@
 //! API keys, made past the server.
 
+use diesel_async::SimpleAsyncConnection;
 use portcullis::audit::Origin;
 use portcullis::credentials::issue::{Issued, NewKey, issue};
 use portcullis::credentials::{Terms, replace, revoke};
-use portcullis::places::{Reach, place};
+use portcullis::db::changes;
+use portcullis::places::{self, Reach, place};
 use portcullis::types::{ApiKeyId, DEFAULT_WORKSPACE, KeyTag, Networks, Permissions, PlaceId, SubjectId};
 
 use super::Browser;
@@ -21,6 +23,21 @@ impl Node {
     /// The workspace that everybody is in.
     pub async fn workspace(&self) -> PlaceId {
         self.write(async |conn| place::workspace(conn, DEFAULT_WORKSPACE).await).await.unwrap().id
+    }
+
+    /// Another workspace, which nobody is in.
+    pub async fn another_workspace(&self, name: &str) -> PlaceId {
+        let id = PlaceId::fresh();
+        let insert = format!(
+            "INSERT INTO places (id, kind, name, title, created_at) VALUES ('{id}', 'workspace', '{name}', '{name}', now())"
+        );
+        self.write(async |conn| {
+            conn.batch_execute(&insert).await?;
+            changes::announce(conn, places::CHANGED).await
+        })
+        .await;
+        self.app().places.reload(&self.app().db).await.unwrap();
+        id
     }
 
     /// A key of somebody's: to read and write, everywhere in the one workspace, for ever.

@@ -17,6 +17,7 @@ pub fn account(name: &str) -> NewAccount {
         groups: vec!["public-mcp-users".to_owned()],
         scope: Scope::of(&USUAL_SCOPE),
         proof: NewProof::SecretPost,
+        exchanges: false,
         access_token_lifetime: None,
     }
 }

@@ -43,4 +43,5 @@ pub async fn set_options(node: &Node, client: &str, options: ClientOptions) {
     use portcullis::schema::clients as table;
     let change = diesel::update(table::table.find(client)).set(options);
     assert_eq!(node.write(async |conn| change.execute(conn).await).await, 1);
+    node.app().access.forget_clients();
 }

@@ -5,5 +5,6 @@ mod apps;
 mod consent;
 mod doctor;
 mod jwt_token;
+mod keys;
 mod setup;
 mod snippets;

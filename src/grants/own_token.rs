@@ -106,6 +106,7 @@ pub fn claims(issuer: &str, grant: &Grant, person: &Person) -> AccessTokenClaims
         amr: grant.amr.0.clone(),
         cnf: None,
         act: None,
+        first_client_id: None,
         groups: PersonClaims::of(person, &grant.scope).groups,
     }
 }

@@ -2,7 +2,7 @@
 
 ALTER TABLE clients DROP CONSTRAINT clients_origin_check;
 ALTER TABLE clients ADD CONSTRAINT clients_origin_check
-    CHECK (origin IN ('registered', 'metadata_document', 'administrator', 'built_in'));
+    CHECK (origin IN ('registered', 'metadata_document', 'administrator', 'person', 'built_in'));
 
 -- It has no grant type and no redirect URI: nothing is given to whoever calls itself by this name.
 INSERT INTO clients

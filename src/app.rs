@@ -18,7 +18,7 @@ use crate::grants::sign::{Signing, SigningError};
 use crate::grants::timeline::Timeline;
 use crate::net::{Net, NetSetupError};
 use crate::places::{self, Tree};
-use crate::types::{ApiKeyId, SubjectId};
+use crate::types::{ApiKeyId, PersonalTokenId, SubjectId};
 use crate::upstreams::{Catalogue, Server};
 
 /// Everything a request may reach; shared by all workers.
@@ -59,6 +59,8 @@ pub struct App {
     pub timeline: Timeline,
     /// When API keys were last used.
     pub key_uses: credentials::Uses<ApiKeyId>,
+    /// When personal access tokens were last used.
+    pub token_uses: credentials::Uses<PersonalTokenId>,
 }
 
 /// Why an installation cannot be opened.
@@ -115,6 +117,7 @@ impl App {
             key_sets: KeySets::default(),
             timeline: Timeline::default(),
             key_uses: credentials::Uses::default(),
+            token_uses: credentials::Uses::default(),
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.places.reload(&app.db).await?;

@@ -142,6 +142,8 @@ pub enum Event {
     AccountUnlinked,
     /// The operator made a rule for an issuer's workloads.
     TrustRuleAdded,
+    /// A person made an access token for their own use.
+    OwnTokenMade,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -156,6 +158,14 @@ pub enum Event {
     ApiKeyRevoked,
     /// Another API key took the place of one.
     ApiKeyReplaced,
+    /// Somebody made a personal access token.
+    PersonalTokenMade,
+    /// A personal access token was revoked.
+    PersonalTokenRevoked,
+    /// Another personal access token took the place of one.
+    PersonalTokenReplaced,
+    /// An API key or personal access token was used from a new network, or unusually often.
+    UnusualUse,
     /// A workspace, project or folder was made.
     PlaceMade,
     /// It has another name or title.
@@ -237,6 +247,7 @@ impl Event {
             Self::AccountLinked => "issuer.account_linked",
             Self::AccountUnlinked => "issuer.account_unlinked",
             Self::TrustRuleAdded => "issuer.rule_added",
+            Self::OwnTokenMade => "own_token.made",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",
@@ -244,6 +255,10 @@ impl Event {
             Self::ApiKeyMade => "api_key.made",
             Self::ApiKeyRevoked => "api_key.revoked",
             Self::ApiKeyReplaced => "api_key.replaced",
+            Self::PersonalTokenMade => "personal_token.made",
+            Self::PersonalTokenRevoked => "personal_token.revoked",
+            Self::PersonalTokenReplaced => "personal_token.replaced",
+            Self::UnusualUse => "credential.unusual_use",
             Self::PlaceMade => "place.made",
             Self::PlaceRenamed => "place.renamed",
             Self::PlaceRemoved => "place.removed",

@@ -6,8 +6,10 @@
 
 pub mod action;
 pub mod admit_key;
+pub mod admit_token;
 pub mod authenticate;
 pub mod key_making;
+pub mod make_token;
 pub mod policy;
 pub mod principal;
 mod remembered;

@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use super::principal::Subject;
 use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
 use super::seen_proofs::SeenProofs;
-use crate::credentials::{ApiKey, api_key};
+use crate::credentials::{ApiKey, PersonalToken, api_key, personal_token};
 use crate::crypto::HashedToken;
 use crate::db::changes::Changes;
 use crate::db::{self, Db};
@@ -36,7 +36,9 @@ pub struct Access {
     proofs: SeenProofs,
     /// API keys by their newest hash, whatever became of them: how they stand is judged at every call.
     keys: Remembered<HashedToken, Arc<ApiKey>>,
-    /// Secrets that have the form of a key and are none. They are drawn at random, so none of them ever becomes one.
+    /// Personal access tokens, in the same way.
+    tokens: Remembered<HashedToken, Arc<PersonalToken>>,
+    /// Secrets that have the form of a key or such a token and are none. They are drawn at random, so none of them ever becomes one.
     unknown_keys: Cache<HashedToken, ()>,
     /// True from the moment we hear that revocations changed until they have been read again.
     behind: AtomicBool,
@@ -55,6 +57,7 @@ impl Default for Access {
             verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             proofs: SeenProofs::default(),
             keys: Remembered::default(),
+            tokens: Remembered::default(),
             unknown_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             behind: AtomicBool::new(false),
             reading: tokio::sync::Mutex::default(),
@@ -110,9 +113,10 @@ impl Access {
         self.clients.forget();
     }
 
-    /// Forgets what is known of every API key.
+    /// Forgets what is known of every API key and personal access token.
     pub fn forget_keys(&self) {
         self.keys.forget();
+        self.tokens.forget();
         self.unknown_keys.invalidate_all();
     }
 
@@ -186,6 +190,33 @@ impl Access {
             Ok(api_key::presented(&mut conn, hashes).await?.map(Arc::new))
         };
         let found = if hears_changes { self.keys.get(newest, read).await? } else { read().await? };
+        if found.is_none() {
+            self.unknown_keys.insert(newest.clone(), ());
+        }
+        Ok(found)
+    }
+
+    /// What is remembered of a presented personal access token, in the same way.
+    pub fn remembered_token(&self, hash: &HashedToken, hears_changes: bool) -> Option<Option<Arc<PersonalToken>>> {
+        if self.unknown_keys.contains_key(hash) {
+            return Some(None);
+        }
+        hears_changes.then(|| self.tokens.remembered(hash)).flatten().map(Some)
+    }
+
+    /// Asks the database for a presented personal access token, by all its hashes, the newest first.
+    pub async fn look_up_token(
+        &self,
+        db: &Db,
+        hashes: &[HashedToken],
+        hears_changes: bool,
+    ) -> Result<Option<Arc<PersonalToken>>, db::Error> {
+        let Some(newest) = hashes.first() else { return Ok(None) };
+        let read = async || {
+            let mut conn = db.read().await?;
+            Ok(personal_token::presented(&mut conn, hashes).await?.map(Arc::new))
+        };
+        let found = if hears_changes { self.tokens.get(newest, read).await? } else { read().await? };
         if found.is_none() {
             self.unknown_keys.insert(newest.clone(), ());
         }

@@ -20,8 +20,10 @@ mod key_file;
 mod m2m;
 mod migrate;
 mod outcome;
+mod personal_token;
 mod registration_token;
 mod serve;
+mod token_file;
 mod user;
 mod workspace;
 
@@ -125,6 +127,14 @@ enum Command {
     RegistrationTokenList,
     /// Withdraw an initial access token; clients that it registered stay
     RegistrationTokenRevoke(registration_token::Revoke),
+    /// Make a personal access token for somebody
+    TokenCreate(personal_token::Create),
+    /// List personal access tokens, newest first
+    TokenList(personal_token::List),
+    /// Revoke a personal access token, for good
+    TokenRevoke(personal_token::Revoke),
+    /// Show what the token in a file says of itself
+    TokenInspect(personal_token::Inspect),
 }
 
 /// The grammar of the command line, for whoever describes or checks one.
@@ -192,6 +202,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::RegistrationTokenCreate(verb) => verb.run(loaded.config),
         Command::RegistrationTokenList => registration_token::list(loaded.config),
         Command::RegistrationTokenRevoke(verb) => verb.run(loaded.config),
+        Command::TokenCreate(verb) => verb.run(loaded.config),
+        Command::TokenList(verb) => verb.run(loaded.config),
+        Command::TokenRevoke(verb) => verb.run(loaded.config),
+        Command::TokenInspect(verb) => verb.run(),
     }
 }
 

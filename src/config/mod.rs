@@ -157,6 +157,10 @@ pub struct Lifetimes {
     pub pending_request: TimeDelta,
     /// A one-time set-up link.
     pub setup_link: TimeDelta,
+    /// The longest that a person makes an access token for their own use: a working day, and it is no credential to keep.
+    pub own_token: TimeDelta,
+    /// The longest that a personal access token is good; without one it need not expire.
+    pub personal_token: Option<TimeDelta>,
     /// A client that registered itself or was looked up, before anybody has allowed it anything: a week to try it out.
     pub unused_client: TimeDelta,
     /// The same, once it was used: longer than a grant, so that nobody who is connected is forgotten.
@@ -180,6 +184,8 @@ impl Default for Lifetimes {
             confirm_after: TimeDelta::minutes(15),
             pending_request: TimeDelta::minutes(30),
             setup_link: TimeDelta::hours(24),
+            own_token: TimeDelta::hours(8),
+            personal_token: None,
             unused_client: TimeDelta::days(7),
             idle_client: TimeDelta::days(400),
             key_overlap: TimeDelta::hours(1),

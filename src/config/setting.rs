@@ -333,6 +333,28 @@ pub static SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "PORTCULLIS_JWT_MAX_LIFETIME",
+        meaning: "The longest that a token made with *Get JWT Token* is good.",
+        allowed: "1m to 24h, such as 8h",
+        place: place!(lifetimes.own_token in MINUTE..=DAY),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_PAT_MAX_LIFETIME",
+        meaning: "The longest that a personal access token is good; with it, each must expire.",
+        allowed: "1d to 3650d, such as 90d",
+        unset: "they need not expire",
+        place: Place {
+            set: |config, text| {
+                let days = TimeDelta::read(text).filter(|value| (DAY..=10 * YEAR).contains(&value.num_seconds()));
+                config.lifetimes.personal_token = Some(days?);
+                Some(())
+            },
+            show: |config| config.lifetimes.personal_token.show(),
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_KEY_OVERLAP",
         meaning: "How long a signing key is published before it signs, and after its last token has expired.",
         allowed: "1m to 30d, such as 1h",

@@ -1,16 +1,21 @@
 //! Secrets that people make in settings and hand to programs.
 //!
-//! Nouns: [`api_key`]. Verbs: [`issue`], [`revoke`](mod@revoke), [`replace`]. Who may make, see and end which is decided by
+//! Nouns: [`api_key`], [`personal_token`], [`habit`]. Verbs: [`issue`], [`revoke`](mod@revoke), [`replace`], [`personal_tokens`],
+//! [`watch`](mod@watch). Who may make, see and end which is decided by
 //! [`access`](crate::access), before anything here runs; that a revoked key never comes back is the database's own rule.
 
 pub mod api_key;
 mod api_key_list;
+pub mod habit;
 pub mod issue;
 mod name;
+pub mod personal_token;
+pub mod personal_tokens;
 mod rate;
 pub mod replace;
 pub mod revoke;
 pub mod uses;
+pub mod watch;
 
 use chrono::{DateTime, Utc};
 
@@ -22,6 +27,7 @@ pub use api_key::{ApiKey, State};
 pub use api_key_list::{After, Listing, Seen, Sort, list};
 pub use issue::{Issued, NewKey};
 pub use name::{CredentialName, CredentialNameError};
+pub use personal_token::PersonalToken;
 pub use rate::{Rate, RateError};
 pub use uses::{Use, Uses};
 

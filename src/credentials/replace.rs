@@ -27,6 +27,11 @@ impl Overlap {
         if fits { Ok(Self(length)) } else { Err(OverlapError) }
     }
 
+    /// How long.
+    pub fn length(self) -> TimeDelta {
+        self.0
+    }
+
     /// An overlap of so many days.
     pub fn days(days: i64) -> Result<Self, OverlapError> {
         TimeDelta::try_days(days).ok_or(OverlapError).and_then(Self::new)

@@ -2,12 +2,14 @@
 //!
 //! A call writes nothing. What is noted here is written in one statement for all credentials of a kind, and at a graceful stop.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 /// The last use of a credential.
@@ -19,6 +21,19 @@ pub struct Use {
     pub address: IpAddr,
     /// By which program, as that says itself.
     pub client: Option<String>,
+    /// How often since it was last written down.
+    pub calls: u32,
+    /// From which networks since then; the first few.
+    pub networks: BTreeSet<IpNet>,
+}
+
+/// Networks that are told apart between two times of writing down.
+const NETWORKS: usize = 8;
+
+/// The network of an address: what one household, office or data centre has.
+pub fn network(address: IpAddr) -> IpNet {
+    let length = if address.is_ipv4() { 24 } else { 48 };
+    IpNet::new(address, length).map_or(IpNet::from(address), |network| network.trunc())
 }
 
 /// The last uses of credentials of one kind that are still to be written down.
@@ -35,9 +50,22 @@ impl<Id: Hash + Eq + Copy + ToString> Uses<Id> {
     /// Notes a use; the one before is of no interest any more.
     pub fn note(&self, id: Id, at: DateTime<Utc>, address: IpAddr, client: Option<&str>) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match uses.get_mut(&id) {
-            Some(known) if known.client.as_deref() == client => (known.at, known.address) = (at, address),
-            _ => drop(uses.insert(id, Use { at, address, client: client.map(str::to_owned) })),
+        let used = uses.entry(id).or_insert_with(|| Use {
+            at,
+            address,
+            client: client.map(str::to_owned),
+            calls: 0,
+            networks: BTreeSet::new(),
+        });
+        if used.networks.is_empty() || used.address != address {
+            let network = network(address);
+            if used.networks.len() < NETWORKS {
+                used.networks.insert(network);
+            }
+        }
+        (used.at, used.address, used.calls) = (at, address, used.calls.saturating_add(1));
+        if used.client.as_deref() != client {
+            used.client = client.map(str::to_owned);
         }
     }
 
@@ -50,7 +78,14 @@ impl<Id: Hash + Eq + Copy + ToString> Uses<Id> {
     pub fn put_back(&self, uses: HashMap<Id, Use>) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, used) in uses {
-            noted.entry(id).or_insert(used);
+            match noted.entry(id) {
+                Entry::Vacant(vacant) => drop(vacant.insert(used)),
+                Entry::Occupied(mut newer) => {
+                    let newer = newer.get_mut();
+                    newer.calls = newer.calls.saturating_add(used.calls);
+                    newer.networks.extend(used.networks);
+                }
+            }
         }
     }
 }
@@ -58,7 +93,7 @@ impl<Id: Hash + Eq + Copy + ToString> Uses<Id> {
 /// The uses as one value that a statement looks each credential up in, by its id.
 pub(super) fn by_id<Id: ToString>(uses: &HashMap<Id, Use>) -> Value {
     let entry = |(id, used): (&Id, &Use)| {
-        let Use { at, address, client } = used;
+        let Use { at, address, client, .. } = used;
         (id.to_string(), json!({ "at": at, "address": address, "client": client }))
     };
     Value::Object(uses.iter().map(entry).collect::<Map<_, _>>())
@@ -76,10 +111,12 @@ mod tests {
         uses.note(id, at(1), address, Some("curl"));
         uses.note(id, at(2), address, Some("curl"));
         let taken = uses.take();
-        assert_eq!(taken[&id], Use { at: at(2), address, client: Some("curl".to_owned()) });
+        let networks = BTreeSet::from(["192.0.2.0/24".parse().unwrap()]);
+        assert_eq!(taken[&id], Use { at: at(2), address, client: Some("curl".to_owned()), calls: 2, networks });
         uses.note(id, at(3), address, None);
         uses.put_back(taken.clone());
-        assert_eq!(uses.take()[&id].at, at(3));
+        let newer = uses.take();
+        assert_eq!((newer[&id].at, newer[&id].calls), (at(3), 3));
         uses.put_back(taken);
         assert_eq!(uses.take()[&id].at, at(2));
         assert!(uses.take().is_empty());

@@ -116,6 +116,11 @@ impl PlainToken {
         self.0.get(..tag + VISIBLE).unwrap_or_default()
     }
 
+    /// A signed token, which its holder keeps like any other secret.
+    pub fn signed(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
     /// The secret itself, for its holder's eyes.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -167,6 +167,11 @@ impl Signing {
         self.sign(self.access_token_algorithm, TokenType::AccessToken, claims)
     }
 
+    /// Signs the claims of a personal access token. Nothing is good for having this signature.
+    pub fn personal_token(&self, claims: &impl Serialize) -> Result<String, SigningError> {
+        self.sign(self.access_token_algorithm, TokenType::PersonalToken, claims)
+    }
+
     /// Signs an ID token for the client of its grant.
     pub fn id_token(
         &self,

@@ -1,6 +1,7 @@
-//! Who calls: with an access token, by itself or together with proof of the key that it is bound to, or with an API key. A
-//! handler that takes a [`Caller`] cannot run without one.
+//! Who calls: with an access token, by itself or together with proof of the key that it is bound to, with a personal access
+//! token, or with an API key. A handler that takes a [`Caller`] cannot run without one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -14,8 +15,9 @@ use super::{ClientAddress, urls};
 use crate::access::authenticate::{Audiences, Door};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
-use crate::credentials::ApiKey;
 use crate::crypto::PlainToken;
+use crate::crypto::jwt::{self, TokenType};
+use crate::db;
 use crate::identity::session::shortened;
 use crate::types::{PublicUrl, Scope, known_scopes};
 
@@ -79,9 +81,10 @@ impl Caller {
         };
         let hears_changes = app.access.is_current(&app.changes);
         let door = Door { issuer: app.issuer(), audiences, hears_changes };
-        let judged = match presented.is_api_key() {
-            true => judge_key(app, request, presented.token, door).await?,
-            false => judge(app, presented.token, door).await.map_err(unjudged)?,
+        let judged = match presented.kind() {
+            Kind::ApiKey => judge_key(app, request, presented.token, door).await?,
+            Kind::PersonalToken => judge_personal_token(app, request, presented.token, door).await?,
+            Kind::AccessToken => judge(app, presented.token, door).await.map_err(unjudged)?,
         };
         let principal = match judged {
             Authenticated::Caller(principal) => principal,
@@ -108,10 +111,21 @@ struct Presented<'a> {
 }
 
 impl Presented<'_> {
-    /// True when it is meant to be an API key: then nothing reads it as a JWT.
-    fn is_api_key(&self) -> bool {
-        self.is_for_keys || PlainToken::is_like_api_key(self.token)
+    /// What it is meant to be: then nothing reads it as anything else.
+    fn kind(&self) -> Kind {
+        match () {
+            () if self.is_for_keys || PlainToken::is_like_api_key(self.token) => Kind::ApiKey,
+            () if jwt::says_to_be(self.token, TokenType::PersonalToken) => Kind::PersonalToken,
+            () => Kind::AccessToken,
+        }
     }
+}
+
+/// What a credential is meant to be.
+enum Kind {
+    ApiKey,
+    PersonalToken,
+    AccessToken,
 }
 
 fn unjudged(error: impl std::fmt::Display) -> Challenge {
@@ -167,25 +181,17 @@ async fn judge_key(
     presented: &str,
     door: Door<'_>,
 ) -> Result<Authenticated, Challenge> {
-    let limits = request.app_data::<Data<KeyLimits>>().ok_or_else(|| unjudged("a door without limits for keys"))?;
+    let limits = limits(request)?;
     let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
     let Some(secret) = PlainToken::parse_api_key(presented) else {
         return Ok(Authenticated::Refused("This is no API key of ours: it is incomplete or mistyped"));
     };
     let hashes = app.keys.hashes(&secret);
     let remembered = hashes.first().and_then(|newest| app.access.remembered_key(newest, door.hears_changes));
-    let key: Option<Arc<ApiKey>> = match remembered {
-        Some(known) => known,
-        None => {
-            limits.ask(address).map_err(Challenge::too_often)?;
-            let found = app.access.look_up_key(&app.db, &hashes, door.hears_changes).await.map_err(unjudged)?;
-            if found.is_some() {
-                limits.known(address);
-            }
-            found
-        }
+    let look_up = async || app.access.look_up_key(&app.db, &hashes, door.hears_changes).await;
+    let Some(key) = known(limits, address, remembered, look_up).await? else {
+        return Ok(Authenticated::Refused("There is no such API key"));
     };
-    let Some(key) = key else { return Ok(Authenticated::Refused("There is no such API key")) };
     let judged = app.access.admit_key(&app.db, &key, door, &app.places.tree(), now).await.map_err(unjudged)?;
     if let Authenticated::Caller(_) = &judged {
         if !key.allowed_networks.allow(address) {
@@ -194,10 +200,57 @@ async fn judge_key(
         if let Some(rate) = key.rate() {
             limits.spend(key.id, rate).map_err(Challenge::too_often)?;
         }
-        let client = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(shortened);
-        app.key_uses.note(key.id, now, address, client.as_deref());
+        app.key_uses.note(key.id, now, address, user_agent(request).as_deref());
     }
     Ok(judged)
+}
+
+/// Judges a personal access token by the row that is under its hash; who signed it is not asked.
+async fn judge_personal_token(
+    app: &App,
+    request: &HttpRequest,
+    presented: &str,
+    door: Door<'_>,
+) -> Result<Authenticated, Challenge> {
+    let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
+    let hashes = app.keys.hashes(&PlainToken::signed(presented));
+    let remembered = hashes.first().and_then(|newest| app.access.remembered_token(newest, door.hears_changes));
+    let look_up = async || app.access.look_up_token(&app.db, &hashes, door.hears_changes).await;
+    let Some(token) = known(limits(request)?, address, remembered, look_up).await? else {
+        return Ok(Authenticated::Refused("There is no such personal access token"));
+    };
+    let judged = app.access.admit_token(&app.db, &token, door, now).await.map_err(unjudged)?;
+    if let Authenticated::Caller(_) = &judged {
+        app.token_uses.note(token.id, now, address, user_agent(request).as_deref());
+    }
+    Ok(judged)
+}
+
+fn limits(request: &HttpRequest) -> Result<&KeyLimits, Challenge> {
+    let limits = request.app_data::<Data<KeyLimits>>().ok_or_else(|| unjudged("a door without limits for keys"))?;
+    Ok(limits.as_ref())
+}
+
+/// What is known of a secret: from memory, or by a look-up that whoever presents what nobody knows runs out of.
+async fn known<T>(
+    limits: &KeyLimits,
+    address: IpAddr,
+    remembered: Option<Option<T>>,
+    look_up: impl AsyncFnOnce() -> Result<Option<T>, db::Error>,
+) -> Result<Option<T>, Challenge> {
+    if let Some(known) = remembered {
+        return Ok(known);
+    }
+    limits.ask(address).map_err(Challenge::too_often)?;
+    let found = look_up().await.map_err(unjudged)?;
+    if found.is_some() {
+        limits.known(address);
+    }
+    Ok(found)
+}
+
+fn user_agent(request: &HttpRequest) -> Option<String> {
+    request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(shortened)
 }
 
 /// The presented token: RFC 6750 §2.1, RFC 9449 §7.1, and the header in which gateways pass it on.

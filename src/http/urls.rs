@@ -75,6 +75,12 @@ pub const API_MEMBER: &str = "/api/v1/workspaces/{id}/members/{user}";
 pub const API_PLACES: &str = "/api/v1/places";
 /// One of them.
 pub const API_PLACE: &str = "/api/v1/places/{id}";
+/// Personal access tokens.
+pub const API_ACCESS_TOKENS: &str = "/api/v1/access-tokens";
+/// One of them.
+pub const API_ACCESS_TOKEN: &str = "/api/v1/access-tokens/{id}";
+/// Its successor.
+pub const API_ACCESS_TOKEN_ROTATE: &str = "/api/v1/access-tokens/{id}/rotate";
 
 /// The front page.
 pub const HOME: &str = "/";
@@ -120,6 +126,20 @@ pub const NEW_API_KEY: &str = "/settings/keys/new";
 pub const NEW_CLIENT: &str = "/settings/clients/new";
 /// Sidebar → Get JWT Token.
 pub const JWT_TOKEN: &str = "/settings/token";
+/// Ends a token that was made there.
+pub const JWT_TOKEN_REVOKE: &str = "/settings/token/revoke";
+/// The token that was just made, as a file.
+pub const JWT_TOKEN_FILE: &str = "/settings/token/file";
+/// Settings → MCP Setup → Access Tokens.
+pub const ACCESS_TOKENS: &str = "/settings/tokens";
+/// A new one.
+pub const ACCESS_TOKENS_NEW: &str = "/settings/tokens/new";
+/// One of them.
+pub const ACCESS_TOKEN: &str = "/settings/tokens/{id}";
+/// Its successor.
+pub const ACCESS_TOKEN_ROTATE: &str = "/settings/tokens/{id}/rotate";
+/// Its end.
+pub const ACCESS_TOKEN_REVOKE: &str = "/settings/tokens/{id}/revoke";
 /// Sidebar → the workspace switcher.
 pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
 /// Every component in every state; in development builds only.

@@ -121,6 +121,7 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     config.service(secret.default_service(web::to(api::only_delete)));
     config.configure(|config| workspaces(config, public_url, server));
     config.configure(|config| keys(config, public_url, server));
+    config.configure(|config| tokens(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
 }
 
@@ -133,6 +134,18 @@ fn keys(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfi
     let one = at(urls::API_KEY).route(read(api_keys::get)).route(web::delete().to(api_keys::delete));
     config.service(one.default_service(web::to(api::get_or_delete)));
     let rotation = at(urls::API_KEY_ROTATION).route(web::post().to(api_keys::rotate_one));
+    config.service(rotation.default_service(web::to(api::only_post)));
+}
+
+/// Personal access tokens.
+fn tokens(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::access_tokens;
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_ACCESS_TOKENS).route(read(access_tokens::list)).route(web::post().to(access_tokens::post));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_ACCESS_TOKEN).route(read(access_tokens::get)).route(web::delete().to(access_tokens::delete));
+    config.service(one.default_service(web::to(api::get_or_delete)));
+    let rotation = at(urls::API_ACCESS_TOKEN_ROTATE).route(web::post().to(access_tokens::rotate));
     config.service(rotation.default_service(web::to(api::only_post)));
 }
 
@@ -159,7 +172,9 @@ fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &Serve
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::{apps, keys, passkeys, password, profile, security, sessions, setup, two_step};
+    use pages::settings::{
+        apps, jwt_token, keys, passkeys, password, profile, security, sessions, setup, tokens, two_step,
+    };
     use pages::{admin, consent, device, home, reauthenticate, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
@@ -200,6 +215,22 @@ fn pages(config: &mut ServiceConfig) {
         .service(
             web::resource(urls::KEY_REPLACE).route(read(keys::confirm_replace)).route(web::post().to(keys::replace)),
         )
+        .service(web::resource(urls::JWT_TOKEN).route(read(jwt_token::get)).route(web::post().to(jwt_token::post)))
+        .service(web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(jwt_token::revoke)))
+        .service(web::resource(urls::ACCESS_TOKENS).route(read(tokens::get)))
+        .service(web::resource(urls::ACCESS_TOKENS_NEW).route(read(tokens::new)).route(web::post().to(tokens::make)))
+        .service(web::resource(urls::ACCESS_TOKEN).route(read(tokens::one)))
+        .service(
+            web::resource(urls::ACCESS_TOKEN_ROTATE)
+                .route(read(tokens::confirm_rotate))
+                .route(web::post().to(tokens::rotate)),
+        )
+        .service(
+            web::resource(urls::ACCESS_TOKEN_REVOKE)
+                .route(read(tokens::confirm_revoke))
+                .route(web::post().to(tokens::revoke)),
+        )
+        .service(web::resource(urls::JWT_TOKEN_FILE).route(web::post().to(jwt_token::file)))
         .configure(clients)
         .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))

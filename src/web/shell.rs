@@ -62,6 +62,8 @@ pub enum Menu {
     Setup,
     /// API Keys.
     ApiKeys,
+    /// Access Tokens.
+    AccessTokens,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -121,6 +123,7 @@ impl Menu {
         Self::Workspaces,
         Self::Setup,
         Self::ApiKeys,
+        Self::AccessTokens,
         Self::Clients,
         Self::Doctor,
         Self::Flows,
@@ -134,6 +137,7 @@ impl Menu {
             Self::Workspaces => Section::Settings,
             Self::Setup => Section::McpSetup,
             Self::ApiKeys => Section::McpSetup,
+            Self::AccessTokens => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -149,6 +153,7 @@ impl Menu {
             Self::Workspaces => site.workspaces(),
             Self::Setup => site.mcp_setup(),
             Self::ApiKeys => site.keys(),
+            Self::AccessTokens => site.access_tokens(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -164,6 +169,7 @@ impl Menu {
             Self::Workspaces => "Workspaces",
             Self::Setup => "Set up a client",
             Self::ApiKeys => "API Keys",
+            Self::AccessTokens => "Access Tokens",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

@@ -105,6 +105,14 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
     ),
     (
+        "credential_habits",
+        Kept("goes with its key or token"),
+        &[
+            (Personal, &["networks", "notice"]),
+            (Plain, &["credential_id", "api_key_id", "personal_token_id", "usual_rate", "windows", "noticed_at"]),
+        ],
+    ),
+    (
         "device_codes",
         Expires("device_code::expire("),
         &[
@@ -166,6 +174,19 @@ const CENSUS: &[Entry] = &[
         &[
             (Personal, &["session_id", "request"]),
             (Plain, &["id", "client_id", "created_at", "expires_at", "decided_at"]),
+        ],
+    ),
+    (
+        "personal_tokens",
+        Kept("the history of what was handed out; goes with its owner"),
+        &[
+            (Secret, &["token_hash"]),
+            (Personal, &["user_id", "name", "revoked_by", "last_used_address", "last_used_client"]),
+            (
+                Plain,
+                &["id", "jti", "client_id", "key_version", "audience", "scope", "reach", "server_id", "created_at"],
+            ),
+            (Plain, &["expires_at", "ends_at", "revoked_at", "replaced_by", "last_used_at"]),
         ],
     ),
     (
@@ -358,6 +379,7 @@ async fn the_schema_of_the_program_is_that_of_the_database() {
         let base = match found.udt.as_str() {
             "bool" => "Bool",
             "bytea" => "Bytea",
+            "float8" => "Float8",
             "int2" => "Int2",
             "int4" => "Int4",
             "jsonb" => "Jsonb",

@@ -18,6 +18,7 @@ use portcullis::web::settings::apps::AppsPage;
 use portcullis::web::settings::clients;
 #[cfg(debug_assertions)]
 use portcullis::web::settings::components::ComponentsPage;
+use portcullis::web::settings::jwt_token::TokenPage;
 use portcullis::web::settings::keys::{
     KeyPage, KeysPage, MadePage as MadeKeyPage, NewKeyPage, RotatePage as RotateKeyPage,
 };
@@ -28,6 +29,7 @@ use portcullis::web::settings::recovery_codes::RecoveryCodesPage;
 use portcullis::web::settings::security::SecurityPage;
 use portcullis::web::settings::sessions::SessionsPage;
 use portcullis::web::settings::setup::SetupPage;
+use portcullis::web::settings::tokens::{NewTokenPage, OnePage, RotatePage, TokensPage};
 use portcullis::web::settings::two_step::TwoStepPage;
 use portcullis::web::settings::workspaces::WorkspacesPage;
 use portcullis::web::settings::workspaces::itself::ItselfPage;
@@ -69,6 +71,11 @@ async fn every_page() -> Vec<Shown> {
     show("device_done", DonePage::samples(), &mut pages).await;
     show("home", HomePage::samples(), &mut pages).await;
     show("apps", AppsPage::samples(), &mut pages).await;
+    show("jwt_token", TokenPage::samples(), &mut pages).await;
+    show("tokens", TokensPage::samples(), &mut pages).await;
+    show("tokens_new", NewTokenPage::samples(), &mut pages).await;
+    show("tokens_one", OnePage::samples(), &mut pages).await;
+    show("tokens_rotate", RotatePage::samples(), &mut pages).await;
     show("setup", SetupPage::samples(), &mut pages).await;
     show("keys", KeysPage::samples(), &mut pages).await;
     show("new_key", NewKeyPage::samples(), &mut pages).await;

@@ -80,6 +80,41 @@ impl Site {
         self.to(urls::JWT_TOKEN)
     }
 
+    /// Where a token that was made there ends.
+    pub fn jwt_token_revoke(&self) -> String {
+        self.to(urls::JWT_TOKEN_REVOKE)
+    }
+
+    /// Where it becomes a file.
+    pub fn jwt_token_file(&self) -> String {
+        self.to(urls::JWT_TOKEN_FILE)
+    }
+
+    /// Settings → MCP Setup → Access Tokens.
+    pub fn access_tokens(&self) -> String {
+        self.to(urls::ACCESS_TOKENS)
+    }
+
+    /// A new one.
+    pub fn access_tokens_new(&self) -> String {
+        self.to(urls::ACCESS_TOKENS_NEW)
+    }
+
+    /// One of them.
+    pub fn access_token(&self, id: &str) -> String {
+        self.to(&urls::ACCESS_TOKEN.replace("{id}", id))
+    }
+
+    /// Its successor.
+    pub fn access_token_rotate(&self, id: &str) -> String {
+        self.to(&urls::ACCESS_TOKEN_ROTATE.replace("{id}", id))
+    }
+
+    /// Its end.
+    pub fn access_token_revoke(&self, id: &str) -> String {
+        self.to(&urls::ACCESS_TOKEN_REVOKE.replace("{id}", id))
+    }
+
     /// Sidebar → the workspace switcher.
     pub fn switch_workspace(&self) -> String {
         self.to(urls::SWITCH_WORKSPACE)

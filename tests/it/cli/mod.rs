@@ -12,6 +12,7 @@ mod refused;
 mod registration_token;
 mod serve;
 mod settings;
+mod token;
 mod user;
 mod workspace;
 

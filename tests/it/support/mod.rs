@@ -19,6 +19,7 @@ pub mod places;
 pub mod relay;
 pub mod relying_party;
 pub mod signer;
+pub mod tokens;
 pub mod witness;
 
 pub use answer::Answer;

@@ -124,7 +124,7 @@ async fn nobody_sees_or_ends_what_is_anothers() {
     let csrf = eve.get(urls::NEW_API_KEY).await.form("Create Key").value("csrf");
     for (url, button) in [rotate, replace, revoke] {
         eve.get(&path(url, &hers)).await.assert(404);
-        let form = ada.get(&path(url, &hers)).await.form(button).set("csrf", &csrf).and("overlap", "1");
+        let form = ada.get(&path(url, &hers)).await.form(button).set("csrf", &csrf).set("overlap", "1");
         eve.submit(&form).await.assert(404);
         let stranger = ada.elsewhere();
         assert!((300..500).contains(&stranger.submit(&form).await.status), "nobody signed in");

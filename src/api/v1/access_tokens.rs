@@ -4,17 +4,17 @@
 //! ends one is an access token: a key or token that somebody made in settings never does.
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::page::Asked;
+use crate::access::Subject;
 use crate::access::make_token::{self, Installation, Wanted, WantedServer};
 use crate::access::scoping::{self, Maker};
-use crate::access::{Principal, Subject};
 use crate::api::body;
-use crate::api::caller::{KeyKeeper, KeyReader};
+use crate::api::caller::Known;
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::credentials::personal_token::{self, Listing};
@@ -27,7 +27,7 @@ use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::urls;
 use crate::places::Tree;
-use crate::types::{DEFAULT_WORKSPACE, PersonalTokenId, ServerId, UserId};
+use crate::types::{DEFAULT_WORKSPACE, PersonalTokenId, ServerId, Thing, UserId, Verb};
 use crate::upstreams::server;
 
 /// A token as those see it who may.
@@ -63,9 +63,6 @@ struct Item {
     /// The token itself, this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
-    /// How many are before the next.
-    #[serde(skip)]
-    cursor: String,
 }
 
 impl Item {
@@ -89,7 +86,6 @@ impl Item {
             last_used_address: token.last_used_address,
             last_used_client: token.last_used_client,
             access_token: None,
-            cursor: String::new(),
         }
     }
 }
@@ -118,30 +114,31 @@ struct Rotation {
 }
 
 /// `GET /api/v1/access-tokens`: the caller's own; those of everybody, or of `owner`, for system administrators.
-pub async fn list(app: Data<App>, KeyReader(caller): KeyReader, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn list(app: Data<App>, caller: Known, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    caller.may(&app, Thing::Keys, Verb::Read)?;
     let asked = Asked::of(&request)?;
     let (now, tree) = (app.clock.now(), app.tree().await?);
-    let items = match listing(&caller, &asked)? {
+    let found = match listing(&caller, &asked)? {
         Some(listing) => {
             let mut conn = app.db.read().await?;
             let found = personal_token::list(&mut conn, &listing, now).await.map_err(db::Error::from)?;
-            let item = |(before, token): (i64, _)| Item { cursor: before.to_string(), ..Item::new(token, &tree, now) };
-            (listing.offset + 1..).zip(found).map(item).collect()
+            (listing.offset + 1..).zip(found).collect()
         }
         None => Vec::new(),
     };
-    Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item: &Item| item.cursor.clone())))
+    let page = asked.page_by(found, |(before, _)| before.to_string());
+    Ok(HttpResponse::Ok().no_store().json(page.map(|(_, token)| Item::new(token, &tree, now))))
 }
 
 /// What is asked of the list; nothing for a caller who cannot have any.
-fn listing(caller: &Principal, asked: &Asked) -> Result<Option<Listing>, Problem> {
-    let Subject::Person(person) = &caller.subject else { return Ok(None) };
+fn listing(caller: &Known, asked: &Asked) -> Result<Option<Listing>, Problem> {
+    let Subject::Person(person) = &caller.0.subject else { return Ok(None) };
     let named = match asked.get("owner").map(str::parse::<UserId>) {
         None => None,
         Some(Ok(owner)) => Some(owner),
         Some(Err(_)) => return Err(Problem::BadRequest("owner is the id of a person")),
     };
-    let owner = if person.is_admin { named } else { Some(person.id) };
+    let owner = if caller.oversees_all() { named } else { Some(person.id) };
     if named.is_some() && named != owner {
         return Ok(None);
     }
@@ -166,24 +163,22 @@ fn listing(caller: &Principal, asked: &Asked) -> Result<Option<Listing>, Problem
 }
 
 /// `GET /api/v1/access-tokens/{id}`.
-pub async fn get(
-    app: Data<App>,
-    KeyReader(caller): KeyReader,
-    id: Path<PersonalTokenId>,
-) -> Result<HttpResponse, Problem> {
-    let token = found(&app, &caller, *id).await?;
+pub async fn get(app: Data<App>, caller: Known, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let token = found(&app, &caller, Verb::Read, &id).await?;
     Ok(HttpResponse::Ok().no_store().json(Item::new(token, &*app.tree().await?, app.clock.now())))
 }
 
 /// `POST /api/v1/access-tokens`: a token for the caller, never wider than what they call with.
 pub async fn post(
     app: Data<App>,
-    KeyKeeper(caller): KeyKeeper,
+    caller: Known,
     request: HttpRequest,
-    body: Bytes,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    caller.may(&app, Thing::Keys, Verb::Write)?;
+    caller.may_keep_credentials()?;
     let owner = person(&caller)?;
-    let new: NewItem = body::read(&body)?;
+    let new: NewItem = body::read(&request, payload).await?;
     let (tree, servers, now) = (app.tree().await?, app.enabled_servers().await?, app.clock.now());
     let here = Installation {
         tree: &tree,
@@ -201,10 +196,10 @@ pub async fn post(
         server: new.server.map(|written| WantedServer { found: server::enabled_as(&servers, &written), written }),
         lifetime: new.expires_at.map(|end| end - now),
     };
-    let new = make_token::judge(&Maker::by(&caller), wanted, &here).map_err(unprocessable)?;
+    let new = make_token::judge(&Maker::by(&caller.0), wanted, &here).map_err(unprocessable)?;
     let signed = signed(&app, &new)?;
     let origin = origin_of(&request);
-    let terms = app.credential_terms(&origin, caller.subject.id());
+    let terms = app.credential_terms(&origin, caller.0.subject.id());
     match app.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &signed).await).await? {
         true => made(&app, new.id, &signed).await,
         false => Err(Problem::Internal("a fresh id was taken".to_owned())),
@@ -214,50 +209,54 @@ pub async fn post(
 /// `POST /api/v1/access-tokens/{id}/rotate`: the successor of one of the caller's own; the old one goes on for the overlap.
 pub async fn rotate(
     app: Data<App>,
-    KeyKeeper(caller): KeyKeeper,
+    caller: Known,
     request: HttpRequest,
-    id: Path<PersonalTokenId>,
-    body: Bytes,
+    id: Path<String>,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let rotation = if body.is_empty() { Rotation::default() } else { body::read(&body)? };
+    caller.may(&app, Thing::Keys, Verb::Write)?;
+    caller.may_keep_credentials()?;
+    let rotation: Rotation = body::read(&request, payload).await?;
     let overlap = Overlap::days(rotation.overlap_days.unwrap_or(1));
     let overlap = overlap.map_err(|_| Problem::BadRequest("overlap_days is a number from 0 to 7"))?;
-    let token = found(&app, &caller, *id).await?;
+    let token = found(&app, &caller, Verb::Write, &id).await?;
     if person(&caller)? != token.user_id {
         return Err(Problem::Forbidden(
             "Nobody but its owner has a token made anew: with it they would be that person",
         ));
     }
-    make_token::judge_again(&Maker::by(&caller), &token, &*app.tree().await?).map_err(unprocessable)?;
+    make_token::judge_again(&Maker::by(&caller.0), &token, &*app.tree().await?).map_err(unprocessable)?;
     let new = NewToken::like(&token, &app.random, app.clock.now());
     let signed = signed(&app, &new)?;
     let origin = origin_of(&request);
-    let terms = app.credential_terms(&origin, caller.subject.id());
+    let terms = app.credential_terms(&origin, caller.0.subject.id());
     let verb =
         async |conn: &mut Connection| personal_tokens::rotate(conn, &terms, token.id, overlap, (&new, &signed)).await;
     match app.cut(verb).await? {
         true => made(&app, new.id, &signed).await,
-        false => Err(Problem::Conflict("This token works no more, or has a successor already")),
+        false => Err(Problem::Conflict("This token works no more, or has a successor already".to_owned())),
     }
 }
 
 /// `DELETE /api/v1/access-tokens/{id}`: ends it, at once and for good. Once more is no error.
 pub async fn delete(
     app: Data<App>,
-    KeyKeeper(caller): KeyKeeper,
+    caller: Known,
     request: HttpRequest,
-    id: Path<PersonalTokenId>,
+    id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let token = found(&app, &caller, *id).await?;
+    caller.may(&app, Thing::Keys, Verb::Delete)?;
+    caller.may_keep_credentials()?;
+    let token = found(&app, &caller, Verb::Delete, &id).await?;
     let origin = origin_of(&request);
-    let terms = app.credential_terms(&origin, caller.subject.id());
+    let terms = app.credential_terms(&origin, caller.0.subject.id());
     app.cut(async |conn: &mut Connection| personal_tokens::revoke(conn, &terms, token.id).await).await?;
     Ok(HttpResponse::NoContent().no_store().finish())
 }
 
 /// The person who calls.
-fn person(caller: &Principal) -> Result<UserId, Problem> {
-    match &caller.subject {
+fn person(caller: &Known) -> Result<UserId, Problem> {
+    match &caller.0.subject {
         Subject::Person(person) => Ok(person.id),
         Subject::Service(_) | Subject::Workspace(_) => {
             Err(Problem::Forbidden("Personal access tokens are people's; use an API key"))
@@ -265,19 +264,21 @@ fn person(caller: &Principal) -> Result<UserId, Problem> {
     }
 }
 
-/// The token of that id, for its owner and for system administrators; nobody else learns that it is there.
-async fn found(app: &App, caller: &Principal, id: PersonalTokenId) -> Result<PersonalToken, Problem> {
+/// The token of that id, for its owner and for who oversees all; nobody else learns that it is there.
+async fn found(app: &App, caller: &Known, verb: Verb, id: &str) -> Result<PersonalToken, Problem> {
+    caller.may(app, Thing::Keys, verb)?;
+    let id: PersonalTokenId = id.parse().map_err(|_| Problem::NotFound)?;
     let mut conn = app.db.read().await?;
     let found = personal_token::find(&mut conn, id).await.map_err(db::Error::from)?;
-    let sees = |token: &PersonalToken| match &caller.subject {
-        Subject::Person(person) => person.is_admin || person.id == token.user_id,
+    let sees = |token: &PersonalToken| match &caller.0.subject {
+        Subject::Person(person) => caller.oversees_all() || person.id == token.user_id,
         Subject::Service(_) | Subject::Workspace(_) => false,
     };
     found.filter(sees).ok_or(Problem::NotFound)
 }
 
 fn unprocessable(why: make_token::Refusal) -> Problem {
-    Problem::Unprocessable(why.to_string())
+    Problem::Refused(why.to_string())
 }
 
 fn signed(app: &App, new: &NewToken) -> Result<PlainToken, Problem> {

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use portcullis::grants::own_token;
 use portcullis::http::urls;
 use portcullis::identity::add_person::NewPerson;
+use portcullis::types::GrantId;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -77,6 +78,23 @@ async fn a_form_that_is_sent_twice_makes_one_token_and_shows_it_once() {
     let again = ada.submit(&form).await.assert(200);
     assert!(again.words().contains("made already") && !again.body.contains("eyJ"), "{}", again.body);
     assert_eq!(app.events("own_token.made").await.len(), 1);
+}
+
+#[tokio::test]
+async fn there_are_so_many_that_work_and_no_more() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let form = form(&ada).await;
+    let another = || form.clone().set("request", &GrantId::fresh().to_string());
+    for _ in 0..own_token::MOST {
+        token(&app, &ada.submit(&another()).await.assert(200));
+    }
+    let refused = ada.submit(&another()).await.assert(200);
+    assert!(refused.words().contains("as many of these tokens as there can be") && !refused.body.contains("eyJ"));
+    assert_eq!(app.events("own_token.made").await.len(), own_token::MOST);
+    ada.submit(&refused.form("Revoke")).await.assert(303);
+    token(&app, &ada.submit(&another()).await.assert(200));
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
-pub mod half_open;
 pub mod holder;
 pub mod issuers;
 pub mod m2m;

@@ -102,6 +102,17 @@ impl Known {
         there.map_err(|problem| if matches!(problem, Problem::Forbidden(_)) { Problem::NotFound } else { problem })
     }
 
+    /// Refuses a caller who comes with a key or token that somebody made in settings: with those, nobody makes, changes or ends
+    /// any.
+    pub fn may_keep_credentials(&self) -> Result<(), Problem> {
+        match self.0.credential {
+            Credential::AccessToken(_) => Ok(()),
+            Credential::ApiKey(_) | Credential::PersonalToken(_) => Err(Problem::Forbidden(
+                "Keys and tokens that were made in settings make and end no others; use an access token",
+            )),
+        }
+    }
+
     /// True where they may do this at `path`.
     pub fn reaches(&self, thing: Thing, verb: Verb, path: &PlacePath) -> bool {
         policy::decide(&self.0, &Action::Manage { thing, verb, at: Some(path) }) == Decision::Allowed

@@ -53,6 +53,7 @@ bench: ## Measure tool calls against an unguarded handler, and the token endpoin
 	@scripts/install.sh bench
 	cargo bench --bench guarded_call
 	cargo bench --bench token_endpoint
+	cargo bench --bench api_keys
 
 screenshots: ## Take the pictures of the pages that the documentation shows
 	@scripts/install.sh pages

@@ -6,8 +6,9 @@ use crate::access::Access;
 use crate::audit::{self, Origin};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::credentials;
 use crate::crypto::key_sets::KeySets;
-use crate::crypto::{Passwords, Random, RootKeys};
+use crate::crypto::{Passkeys, Passwords, Random, RootKeys};
 use crate::db::changes::Changes;
 use crate::db::{self, Connection, Db};
 
@@ -17,6 +18,7 @@ use crate::grants::sign::{Signing, SigningError};
 use crate::grants::timeline::Timeline;
 use crate::net::{Net, NetSetupError};
 use crate::places::{self, Tree};
+use crate::types::{ApiKeyId, PersonalTokenId, SubjectId};
 use crate::upstreams::{Catalogue, Server};
 
 /// Everything a request may reach; shared by all workers.
@@ -33,6 +35,8 @@ pub struct App {
     pub keys: Arc<RootKeys>,
     /// The hands that hash passwords.
     pub passwords: Passwords,
+    /// The relying party of passkeys; none where the public URL has an address for a host.
+    pub passkeys: Option<Passkeys>,
     /// The signing keys.
     pub signing: Signing,
     /// What this node remembers.
@@ -53,6 +57,10 @@ pub struct App {
     pub audit: audit::Batch,
     /// What happened on the way to connections.
     pub timeline: Timeline,
+    /// When API keys were last used.
+    pub key_uses: credentials::Uses<ApiKeyId>,
+    /// When personal access tokens were last used.
+    pub token_uses: credentials::Uses<PersonalTokenId>,
 }
 
 /// Why an installation cannot be opened.
@@ -93,6 +101,7 @@ impl App {
         let app = Self {
             changes: Changes::listen(&db, &random),
             passwords: Passwords::new(cores, random.clone()),
+            passkeys: Passkeys::at(&config.server.public_url),
             access: Access::default(),
             servers: Catalogue::default(),
             places: places::Map::default(),
@@ -107,6 +116,8 @@ impl App {
             net,
             key_sets: KeySets::default(),
             timeline: Timeline::default(),
+            key_uses: credentials::Uses::default(),
+            token_uses: credentials::Uses::default(),
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.places.reload(&app.db).await?;
@@ -134,6 +145,13 @@ impl App {
         let Self { keys, random, config, clock, .. } = self;
         let (lifetimes, trusted_hosts) = (&config.lifetimes, config.registration.trusted_hosts.as_slice());
         Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
+    }
+
+    /// The terms on which credentials are made and ended by a request of this subject that comes from there, now.
+    pub fn credential_terms<'a>(&'a self, origin: &'a Origin, by: SubjectId) -> credentials::Terms<'a> {
+        let Self { keys, random, config, clock, .. } = self;
+        let tag = &config.tokens.api_key_tag;
+        credentials::Terms { keys, random, tag, origin, by: Some(by), now: clock.now() }
     }
 
     /// Every place, as things are: from memory where that can be trusted (`decisions` 3).
@@ -171,6 +189,7 @@ impl App {
         let outcome = self.db.write(verb).await?;
         self.access.forget_subjects();
         self.access.forget_clients();
+        self.access.forget_keys();
         self.access.reload_revocations(&self.db, self.clock.now()).await?;
         Ok(outcome)
     }

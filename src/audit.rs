@@ -37,12 +37,34 @@ pub enum Event {
     SetUpLinkMade,
     /// A person chose a password.
     PasswordSet,
+    /// Somebody tried to change a password without knowing it.
+    PasswordRefused,
+    /// A person added an authenticator app: a password alone is not enough any more.
+    TwoStepOn,
+    /// A person removed their authenticator app.
+    TwoStepOff,
+    /// A person made new recovery codes.
+    RecoveryCodesMade,
+    /// A person added a passkey.
+    PasskeyAdded,
+    /// A person removed a passkey.
+    PasskeyRemoved,
+    /// An administrator forgot every second factor of a person.
+    FactorsReset,
+    /// A password was right, and the second step was asked for.
+    SecondStepAsked,
+    /// A person changed their name or email address.
+    ProfileChanged,
     /// A person signed in.
     SignedIn,
     /// Somebody tried to.
     SignInRefused,
+    /// A person who is signed in proved once more who they are.
+    Confirmed,
     /// A person signed out.
     SignedOut,
+    /// A person ended sessions from another one.
+    SessionsEnded,
     /// An app was told that a session ended (OpenID Connect Back-Channel Logout).
     LogoutTold,
     /// It could not be told, and we gave up.
@@ -120,6 +142,8 @@ pub enum Event {
     AccountUnlinked,
     /// The operator made a rule for an issuer's workloads.
     TrustRuleAdded,
+    /// A person made an access token for their own use.
+    OwnTokenMade,
     /// A token was revoked by its client (RFC 7009).
     TokenRevoked,
     /// A grant was ended.
@@ -128,6 +152,20 @@ pub enum Event {
     SigningKeyRotated,
     /// A caller left a note.
     NoteLeft,
+    /// Somebody made an API key.
+    ApiKeyMade,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// Another API key took the place of one.
+    ApiKeyReplaced,
+    /// Somebody made a personal access token.
+    PersonalTokenMade,
+    /// A personal access token was revoked.
+    PersonalTokenRevoked,
+    /// Another personal access token took the place of one.
+    PersonalTokenReplaced,
+    /// An API key or personal access token was used from a new network, or unusually often.
+    UnusualUse,
     /// A workspace, project or folder was made.
     PlaceMade,
     /// It has another name or title.
@@ -157,9 +195,20 @@ impl Event {
             Self::AccountRemoved => "m2m_account.removed",
             Self::SetUpLinkMade => "person.set_up_link_made",
             Self::PasswordSet => "person.password_set",
+            Self::PasswordRefused => "person.password_refused",
+            Self::TwoStepOn => "person.two_step_on",
+            Self::TwoStepOff => "person.two_step_off",
+            Self::RecoveryCodesMade => "person.recovery_codes_made",
+            Self::PasskeyAdded => "person.passkey_added",
+            Self::PasskeyRemoved => "person.passkey_removed",
+            Self::FactorsReset => "person.factors_reset",
+            Self::SecondStepAsked => "session.second_step_asked",
+            Self::ProfileChanged => "person.profile_changed",
             Self::SignedIn => "session.signed_in",
             Self::SignInRefused => "session.sign_in_refused",
+            Self::Confirmed => "session.confirmed",
             Self::SignedOut => "session.signed_out",
+            Self::SessionsEnded => "session.ended",
             Self::LogoutTold => "logout.told",
             Self::LogoutNotTold => "logout.not_told",
             Self::ClientAdded => "client.added",
@@ -198,10 +247,18 @@ impl Event {
             Self::AccountLinked => "issuer.account_linked",
             Self::AccountUnlinked => "issuer.account_unlinked",
             Self::TrustRuleAdded => "issuer.rule_added",
+            Self::OwnTokenMade => "own_token.made",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",
             Self::SigningKeyRotated => "signing_key.rotated",
             Self::NoteLeft => "note.left",
+            Self::ApiKeyMade => "api_key.made",
+            Self::ApiKeyRevoked => "api_key.revoked",
+            Self::ApiKeyReplaced => "api_key.replaced",
+            Self::PersonalTokenMade => "personal_token.made",
+            Self::PersonalTokenRevoked => "personal_token.revoked",
+            Self::PersonalTokenReplaced => "personal_token.replaced",
+            Self::UnusualUse => "credential.unusual_use",
             Self::PlaceMade => "place.made",
             Self::PlaceRenamed => "place.renamed",
             Self::PlaceRemoved => "place.removed",
@@ -258,11 +315,12 @@ impl Entry {
         self
     }
 
-    /// Concerns this person or service account.
+    /// Concerns this person or service account; a workspace has no column of its own.
     pub fn subject(mut self, subject: SubjectId) -> Self {
         match subject {
             SubjectId::Person(user) => self.user = Some(user),
             SubjectId::Service(account) => self.service_account = Some(account),
+            SubjectId::Workspace(_) => {}
         }
         self
     }

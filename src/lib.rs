@@ -23,6 +23,7 @@
 //! | [`doctor`] | what each known client would make of an MCP server |
 //! | [`access`] | may this caller do this? From memory, with the reason |
 //! | [`grants`] | what was granted to whom: clients, consents, codes, tokens, keys |
+//! | [`credentials`] | secrets that people hand to programs: API keys |
 //! | [`identity`] | people, groups, sessions, and how they prove who they are |
 //! | [`upstreams`] | the MCP servers behind us |
 //! | [`places`] | where they live: workspaces, projects, folders |
@@ -42,6 +43,7 @@ pub mod types;
 // Domain: decides; awaits the database and nothing else.
 pub mod access;
 pub mod audit;
+pub mod credentials;
 pub mod doctor;
 pub mod grants;
 pub mod identity;

@@ -1,7 +1,7 @@
 //! What is attempted.
 
 use crate::places::PlacePath;
-use crate::types::{Thing, Verb};
+use crate::types::{ServerId, Thing, Verb};
 
 /// One thing that a caller tries to do at an MCP server of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Action<'a> {
     },
     /// Find a registered server in a list or a search.
     SeeServer {
+        /// Names it, whatever it is called.
+        id: ServerId,
         /// Its name.
         server: &'a str,
         /// Where it is.

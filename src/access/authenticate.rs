@@ -55,12 +55,17 @@ pub enum Audiences<'a> {
 }
 
 impl Audiences<'_> {
+    /// True when this audience opens the door.
+    pub(super) fn admit_one(&self, audience: &str) -> bool {
+        match self {
+            Self::Own(own) => own.contains(&audience),
+            Self::Any => true,
+        }
+    }
+
     /// The audience of a token that opens the door, if one does.
     fn admit<'t>(&self, audience: &'t Audience) -> Option<&'t str> {
-        audience.all().iter().map(String::as_str).find(|one| match self {
-            Self::Own(own) => own.contains(one),
-            Self::Any => true,
-        })
+        audience.all().iter().map(String::as_str).find(|one| self.admit_one(one))
     }
 }
 

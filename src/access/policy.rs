@@ -9,7 +9,7 @@
 use crate::access::action::Action;
 use crate::access::{Principal, Subject};
 use crate::places::{PlacePath, Reach};
-use crate::types::{Scope, known_scopes};
+use crate::types::{Scope, Thing, Verb, known_scopes};
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,9 @@ struct Rule {
 }
 
 /// Every rule, in the order in which it is asked. The first refusal decides.
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     Rule { name: "subject", refuses: refuses_disabled, looks_at: looks_at_subject },
+    Rule { name: "server", refuses: refuses_server, looks_at: looks_at_server },
     Rule { name: "place", refuses: refuses_place, looks_at: looks_at_place },
     Rule { name: "permissions", refuses: refuses_permission, looks_at: looks_at_permissions },
     Rule { name: "scope", refuses: refuses_scope, looks_at: looks_at_scope },
@@ -67,6 +68,7 @@ fn refuses_disabled(principal: &Principal, _: &Action<'_>) -> Option<Decision> {
     let why = match principal.subject {
         Subject::Person(_) => "this person may no longer do anything here",
         Subject::Service(_) => "this service account may no longer do anything here",
+        Subject::Workspace(_) => "this workspace may no longer do anything here",
     };
     principal.subject.is_disabled().then_some(Decision::Denied(why))
 }
@@ -74,6 +76,26 @@ fn refuses_disabled(principal: &Principal, _: &Action<'_>) -> Option<Decision> {
 fn looks_at_subject(principal: &Principal, _: &Action<'_>) -> String {
     let state = if principal.subject.is_disabled() { "disabled" } else { "active" };
     format!("{} is {state}", principal.subject.name())
+}
+
+/// A credential that is for one server is good for that alone: not for our own tools, for another server or for anything else
+/// that is managed. Which servers a list of them shows, and which one is changed, is asked of each.
+fn refuses_server(principal: &Principal, action: &Action<'_>) -> Option<Decision> {
+    let only = principal.narrowing.server?;
+    let fits = match action {
+        Action::Enter => true,
+        Action::SeeServer { id, .. } => *id == only,
+        Action::SeeTool { .. } | Action::CallTool { .. } => false,
+        Action::Manage { thing, verb, .. } => (*thing, *verb) == (Thing::Servers, Verb::Read),
+    };
+    (!fits).then_some(Decision::Denied("the credential is for one server, and this is not that server"))
+}
+
+fn looks_at_server(principal: &Principal, _: &Action<'_>) -> String {
+    match principal.narrowing.server {
+        None => "the credential is for no server in particular".to_owned(),
+        Some(server) => format!("the credential is for the server {server}"),
+    }
 }
 
 /// Who is not in a workspace, or does not manage it, has no business there; nor has a credential that is narrowed to elsewhere.
@@ -143,7 +165,7 @@ mod tests {
     use crate::access::principal::{AccessTokenCredential, Credential, Narrowing};
     use crate::identity::Person;
     use crate::places::{Memberships, Role};
-    use crate::types::{GrantId, PlaceId, Thing, UserId, Verb};
+    use crate::types::{GrantId, PlaceId, ServerId, UserId};
 
     fn caller(scope: &str, is_disabled: bool) -> Principal {
         let person = Person {
@@ -221,7 +243,7 @@ mod tests {
     fn a_place_is_entered_by_its_members_and_managed_by_its_managers() {
         let (workspace, project, other) = (PlaceId::fresh(), PlaceId::fresh(), PlaceId::fresh());
         let path = PlacePath::workspace_itself(workspace).child(project);
-        let see = Action::SeeServer { server: "s", at: &path };
+        let see = Action::SeeServer { id: ServerId::fresh(), server: "s", at: &path };
         let manage = Action::Manage { thing: Thing::Servers, verb: Verb::Write, at: Some(&path) };
         let manage_people = Action::Manage { thing: Thing::People, verb: Verb::Read, at: None };
         let all = "mcp:read mgmt.admin";
@@ -245,7 +267,7 @@ mod tests {
     fn a_credential_reaches_only_the_places_and_does_only_the_things_that_it_is_narrowed_to() {
         let (workspace, project, other) = (PlaceId::fresh(), PlaceId::fresh(), PlaceId::fresh());
         let path = PlacePath::workspace_itself(workspace).child(project);
-        let see = Action::SeeServer { server: "s", at: &path };
+        let see = Action::SeeServer { id: ServerId::fresh(), server: "s", at: &path };
         let narrowed = |narrowing| Principal {
             narrowing,
             ..member(caller("mcp:delete mgmt.admin", false), workspace, Some(Role::Owner))
@@ -269,6 +291,30 @@ mod tests {
             Action::Manage { thing: Thing::Keys, verb: Verb::Write, at: None },
         ] {
             assert!(matches!(decide(&caller, &refused), Decision::Denied(_)), "the owner's role widens nothing");
+        }
+    }
+
+    #[test]
+    fn a_credential_for_one_server_finds_that_and_nothing_else() {
+        let (workspace, server) = (PlaceId::fresh(), ServerId::fresh());
+        let path = PlacePath::workspace_itself(workspace);
+        let bound = Principal {
+            narrowing: Narrowing { server: Some(server), ..Narrowing::default() },
+            ..member(caller("mcp:delete mgmt.write", false), workspace, Some(Role::Owner))
+        };
+        let see = |id| Action::SeeServer { id, server: "s", at: &path };
+        let manage = |thing, verb| Action::Manage { thing, verb, at: Some(&path) };
+        for allowed in [Action::Enter, see(server), manage(Thing::Servers, Verb::Read)] {
+            assert_eq!(decide(&bound, &allowed), Decision::Allowed, "{allowed:?}");
+        }
+        for refused in [
+            see(ServerId::fresh()),
+            Action::SeeTool { tool: "t" },
+            call(Class::Read),
+            manage(Thing::Servers, Verb::Write),
+            manage(Thing::Places, Verb::Read),
+        ] {
+            assert!(matches!(decide(&bound, &refused), Decision::Denied(_)), "{refused:?}");
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::identity::{Person, ServiceAccount};
-use crate::places::{Actor, Reach};
+use crate::db::{Connection, QueryResult};
+use crate::identity::{Person, Rights, ServiceAccount, service_account, user};
+use crate::places::{Actor, Place, Reach, place};
 use crate::types::{ApiKeyId, GrantId, Permissions, PersonalTokenId, PlaceId, Scope, ServerId, SubjectId, Thing};
 
 /// A caller whose credential was good a moment ago.
@@ -48,22 +49,37 @@ pub enum Subject {
     Person(Arc<Person>),
     /// A program's own.
     Service(Arc<ServiceAccount>),
+    /// A workspace's, by a key that belongs to no one person.
+    Workspace(Arc<Place>),
 }
 
 impl Subject {
+    /// Its current facts.
+    pub async fn find(conn: &mut Connection, id: SubjectId) -> QueryResult<Option<Self>> {
+        Ok(match id {
+            SubjectId::Person(id) => user::person(conn, id).await?.map(|person| Self::Person(Arc::new(person))),
+            SubjectId::Service(id) => {
+                service_account::find(conn, id).await?.map(|account| Self::Service(Arc::new(account)))
+            }
+            SubjectId::Workspace(id) => place::find(conn, id).await?.map(|place| Self::Workspace(Arc::new(place))),
+        })
+    }
+
     /// The `sub` of its tokens.
     pub fn id(&self) -> SubjectId {
         match self {
             Self::Person(person) => SubjectId::Person(person.id),
             Self::Service(account) => SubjectId::Service(account.id),
+            Self::Workspace(place) => SubjectId::Workspace(place.id),
         }
     }
 
-    /// `person` or `service_account`.
+    /// `person`, `service_account` or `workspace`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Person(_) => "person",
             Self::Service(_) => "service_account",
+            Self::Workspace(_) => "workspace",
         }
     }
 
@@ -72,6 +88,7 @@ impl Subject {
         match self {
             Self::Person(person) => &person.username,
             Self::Service(account) => &account.name,
+            Self::Workspace(place) => place.name.as_str(),
         }
     }
 
@@ -80,6 +97,7 @@ impl Subject {
         match self {
             Self::Person(person) => &person.display_name,
             Self::Service(account) => &account.name,
+            Self::Workspace(place) => &place.title,
         }
     }
 
@@ -88,6 +106,7 @@ impl Subject {
         match self {
             Self::Person(person) => &person.groups,
             Self::Service(account) => &account.groups,
+            Self::Workspace(_) => &[],
         }
     }
 
@@ -101,6 +120,7 @@ impl Subject {
         match self {
             Self::Person(person) => person.is_disabled,
             Self::Service(account) => account.is_disabled,
+            Self::Workspace(_) => false,
         }
     }
 
@@ -109,14 +129,17 @@ impl Subject {
         match self {
             Self::Person(person) => Actor::Person { id: person.id, is_admin: person.is_admin },
             Self::Service(account) => Actor::Program { id: account.id, workspace: account.workspace },
+            Self::Workspace(place) => Actor::Workspace(place.id),
         }
     }
 
-    /// What of `scope` it may use: a person as far as they manage, a program what its client may.
+    /// What of `scope` it may use: a person as far as they manage, a program what its client may, a workspace what its
+    /// managers may.
     pub fn within_rights(&self, scope: &Scope) -> Scope {
         match self {
             Self::Person(person) => person.rights().within(scope),
             Self::Service(_) => scope.clone(),
+            Self::Workspace(_) => Rights::Manage.within(scope),
         }
     }
 
@@ -125,6 +148,7 @@ impl Subject {
         match self {
             Self::Person(person) => person.is_admin || person.workspaces.role_in(workspace).is_some(),
             Self::Service(account) => account.workspace == workspace,
+            Self::Workspace(place) => place.id == workspace,
         }
     }
 
@@ -141,7 +165,21 @@ impl Subject {
             (Self::Person(person), None) => is_of_a_workspace && person.workspaces.manages_any(),
             (Self::Service(account), Some(workspace)) => account.workspace == workspace,
             (Self::Service(_), None) => true,
+            (Self::Workspace(place), Some(workspace)) => is_of_a_workspace && place.id == workspace,
+            (Self::Workspace(_), None) => is_of_a_workspace,
         }
+    }
+
+    /// True when it sees a credential of that owner in that workspace, and may end it: the owner and those who manage there.
+    pub fn oversees(&self, thing: Thing, owner: SubjectId, workspace: PlaceId) -> bool {
+        self.id() == owner || self.manages(thing, Some(workspace))
+    }
+
+    /// True when it may have a credential made in that owner's name: nobody but a person has one of that person's, however
+    /// much they manage, since with it they would be that person.
+    pub fn may_hold(&self, thing: Thing, owner: SubjectId, workspace: PlaceId) -> bool {
+        let is_of_a_person = matches!(owner, SubjectId::Person(_));
+        self.is_in(workspace) && (self.id() == owner || (!is_of_a_person && self.manages(thing, Some(workspace))))
     }
 }
 

@@ -76,6 +76,15 @@ where
         Ok(Some(fact))
     }
 
+    /// The fact of this key, if it is in memory.
+    pub(super) fn remembered<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.facts.get(key)
+    }
+
     /// Forgets one of them.
     pub(super) fn forget_one<Q>(&self, key: &Q)
     where

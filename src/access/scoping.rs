@@ -88,6 +88,22 @@ impl<'a> Maker<'a> {
         Self { subject: &principal.subject, held: Some((&principal.scope, &principal.narrowing)) }
     }
 
+    /// What of `scope` they could hand on, whatever else narrows it.
+    pub fn hands_on(&self, scope: &Scope) -> Scope {
+        let theirs = self.subject.within_rights(scope);
+        self.held.map_or_else(|| theirs.clone(), |(held, _)| theirs.within(held))
+    }
+
+    /// True when they use no credential of their own, which might be narrower than they are.
+    pub fn is_in_person(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// Who they are.
+    pub fn subject(&self) -> &'a Subject {
+        self.subject
+    }
+
     /// True when they reach what is at `path`.
     pub fn reaches(&self, path: &PlacePath) -> bool {
         let within = self.held.is_none_or(|(_, narrowing)| narrowing.reach.covers(path));

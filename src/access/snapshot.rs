@@ -9,12 +9,14 @@ use moka::sync::Cache;
 use super::principal::Subject;
 use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
 use super::seen_proofs::SeenProofs;
+use crate::credentials::{ApiKey, PersonalToken, api_key, personal_token};
+use crate::crypto::HashedToken;
 use crate::db::changes::Changes;
 use crate::db::{self, Db, Latest};
 use crate::grants::client::{self, Ceiling, Client};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
-use crate::identity::{ServiceAccount, service_account, user};
+use crate::identity::ServiceAccount;
 use crate::types::{ServiceAccountId, SubjectId};
 
 /// Clients remembered at most: what one says of itself may be long.
@@ -31,6 +33,12 @@ pub struct Access {
     /// By the SHA-256 of the token: its signature and type were good, everything else is judged at every call.
     pub(super) verified: Cache<[u8; 32], Arc<AccessTokenClaims>>,
     proofs: SeenProofs,
+    /// API keys by their newest hash, whatever became of them: how they stand is judged at every call.
+    keys: Remembered<HashedToken, Arc<ApiKey>>,
+    /// Personal access tokens, in the same way.
+    tokens: Remembered<HashedToken, Arc<PersonalToken>>,
+    /// Secrets that have the form of a key or such a token and are none. They are drawn at random, so none of them ever becomes one.
+    unknown_keys: Cache<HashedToken, ()>,
     /// Of how many changes that this node heard of everything has been read again.
     read_up_to: AtomicU64,
 }
@@ -44,6 +52,9 @@ impl Default for Access {
             clients: Remembered::of(CLIENTS),
             verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             proofs: SeenProofs::default(),
+            keys: Remembered::default(),
+            tokens: Remembered::default(),
+            unknown_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             read_up_to: AtomicU64::new(0),
         }
     }
@@ -75,6 +86,13 @@ impl Access {
     pub fn forget_clients(&self) {
         self.ceilings.forget();
         self.clients.forget();
+    }
+
+    /// Forgets what is known of every API key and personal access token.
+    pub fn forget_keys(&self) {
+        self.keys.forget();
+        self.tokens.forget();
+        self.unknown_keys.invalidate_all();
     }
 
     /// Notes once an hour that a client is in use.
@@ -122,8 +140,62 @@ impl Access {
     ) -> Result<Option<Arc<ServiceAccount>>, db::Error> {
         Ok(match self.subject(db, SubjectId::Service(id), hears_changes).await? {
             Some(Subject::Service(account)) => Some(account),
-            Some(Subject::Person(_)) | None => None,
+            Some(Subject::Person(_) | Subject::Workspace(_)) | None => None,
         })
+    }
+
+    /// What is remembered of a presented API key, by its newest hash: the key, that there is none, or nothing yet.
+    pub fn remembered_key(&self, hash: &HashedToken, hears_changes: bool) -> Option<Option<Arc<ApiKey>>> {
+        if self.unknown_keys.contains_key(hash) {
+            return Some(None);
+        }
+        hears_changes.then(|| self.keys.remembered(hash)).flatten().map(Some)
+    }
+
+    /// Asks the database for a presented API key, by all its hashes, the newest first.
+    pub async fn look_up_key(
+        &self,
+        db: &Db,
+        hashes: &[HashedToken],
+        hears_changes: bool,
+    ) -> Result<Option<Arc<ApiKey>>, db::Error> {
+        let Some(newest) = hashes.first() else { return Ok(None) };
+        let read = async || {
+            let mut conn = db.read().await?;
+            Ok(api_key::presented(&mut conn, hashes).await?.map(Arc::new))
+        };
+        let found = if hears_changes { self.keys.get(newest, read).await? } else { read().await? };
+        if found.is_none() {
+            self.unknown_keys.insert(newest.clone(), ());
+        }
+        Ok(found)
+    }
+
+    /// What is remembered of a presented personal access token, in the same way.
+    pub fn remembered_token(&self, hash: &HashedToken, hears_changes: bool) -> Option<Option<Arc<PersonalToken>>> {
+        if self.unknown_keys.contains_key(hash) {
+            return Some(None);
+        }
+        hears_changes.then(|| self.tokens.remembered(hash)).flatten().map(Some)
+    }
+
+    /// Asks the database for a presented personal access token, by all its hashes, the newest first.
+    pub async fn look_up_token(
+        &self,
+        db: &Db,
+        hashes: &[HashedToken],
+        hears_changes: bool,
+    ) -> Result<Option<Arc<PersonalToken>>, db::Error> {
+        let Some(newest) = hashes.first() else { return Ok(None) };
+        let read = async || {
+            let mut conn = db.read().await?;
+            Ok(personal_token::presented(&mut conn, hashes).await?.map(Arc::new))
+        };
+        let found = if hears_changes { self.tokens.get(newest, read).await? } else { read().await? };
+        if found.is_none() {
+            self.unknown_keys.insert(newest.clone(), ());
+        }
+        Ok(found)
     }
 
     /// The ceiling of a client, unless it is disabled or gone: from memory where that can be trusted.
@@ -158,10 +230,5 @@ impl Access {
 
 async fn subject(db: &Db, id: SubjectId) -> Result<Option<Subject>, db::Error> {
     let mut conn = db.read().await?;
-    Ok(match id {
-        SubjectId::Person(id) => user::person(&mut conn, id).await?.map(|person| Subject::Person(Arc::new(person))),
-        SubjectId::Service(id) => {
-            service_account::find(&mut conn, id).await?.map(|account| Subject::Service(Arc::new(account)))
-        }
-    })
+    Ok(Subject::find(&mut conn, id).await?)
 }

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::http::caller::{Caller, Resource};
 use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
-use crate::places::PlacePath;
+use crate::places::{PlacePath, Reach};
 use crate::types::{Thing, Verb};
 
 /// A caller whose credential is good for the management API; for what, each handler asks.
@@ -111,6 +111,12 @@ impl Known {
                 "Keys and tokens that were made in settings make and end no others; use an access token",
             )),
         }
+    }
+
+    /// True for a system administrator with a credential that is narrowed to no place: who sees what lies in none. What may be
+    /// done to it, [`may`](Self::may) says.
+    pub fn oversees_all(&self) -> bool {
+        self.0.subject.is_admin() && self.0.narrowing.reach == Reach::Everywhere
     }
 
     /// True where they may do this at `path`.

@@ -30,6 +30,16 @@ pub async fn get_patch_or_delete() -> Problem {
     Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS, PATCH")
 }
 
+/// One thing that is looked at and removed.
+pub async fn get_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS")
+}
+
+/// Something that is done to a thing.
+pub async fn only_post() -> Problem {
+    Problem::MethodNotAllowed("OPTIONS, POST")
+}
+
 /// One thing that is changed and removed.
 pub async fn patch_or_delete() -> Problem {
     Problem::MethodNotAllowed("DELETE, OPTIONS, PATCH")
@@ -38,11 +48,6 @@ pub async fn patch_or_delete() -> Problem {
 /// One thing that is only changed.
 pub async fn only_patch() -> Problem {
     Problem::MethodNotAllowed("OPTIONS, PATCH")
-}
-
-/// A list to which things are only added.
-pub async fn only_post() -> Problem {
-    Problem::MethodNotAllowed("OPTIONS, POST")
 }
 
 /// One thing that is only removed.

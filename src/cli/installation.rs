@@ -10,6 +10,7 @@ use super::outcome::Failure;
 use crate::audit::Origin;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::credentials;
 use crate::crypto::{Random, RootKeys};
 use crate::db::connect::ConnectError;
 use crate::db::embedded::{self, Embedded, EmbeddedError, EmbeddedSettings};
@@ -85,6 +86,12 @@ impl Installation {
         let Self { keys, random, config, clock, .. } = self;
         let (lifetimes, trusted_hosts) = (&config.lifetimes, config.registration.trusted_hosts.as_slice());
         Terms { keys, random, lifetimes, trusted_hosts, origin, now: clock.now() }
+    }
+
+    /// The terms on which the operator makes and ends keys and tokens, now.
+    pub fn credential_terms<'a>(&'a self, origin: &'a Origin) -> credentials::Terms<'a> {
+        let Self { keys, random, config, clock, .. } = self;
+        credentials::Terms { keys, random, tag: &config.tokens.api_key_tag, origin, by: None, now: clock.now() }
     }
 
     /// Makes sure that the database answers, and is not too old.

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 
+mod api_key;
 mod client;
 mod config;
 mod doctor;
@@ -19,8 +20,10 @@ mod key_file;
 mod m2m;
 mod migrate;
 mod outcome;
+mod personal_token;
 mod registration_token;
 mod serve;
+mod token_file;
 mod user;
 mod workspace;
 
@@ -55,6 +58,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
+    /// Forget the second factors of somebody who has lost them; their password stays
+    UserResetFactors(user::ResetFactors),
     /// Register an OAuth client by hand
     ClientAdd(Box<client::Add>),
     /// List OAuth clients, newest first
@@ -67,6 +72,14 @@ enum Command {
     ClientRemove(client::Named),
     /// Give an OAuth client another secret; the one before stays good for the overlap
     ClientRotateSecret(client::RotateSecret),
+    /// Make an API key, which is shown once
+    ApiKeyCreate(Box<api_key::Create>),
+    /// List API keys, newest first
+    ApiKeyList(api_key::List),
+    /// Revoke an API key: it stops working at once, for good
+    ApiKeyRevoke(api_key::Named),
+    /// Let another API key with the same settings take the place of one
+    ApiKeyRotate(api_key::Rotate),
     /// Add a program that acts for itself
     UserCreateM2m(m2m::CreateM2m),
     /// Give a program another secret; the one before is worthless within two seconds
@@ -114,6 +127,14 @@ enum Command {
     RegistrationTokenList,
     /// Withdraw an initial access token; clients that it registered stay
     RegistrationTokenRevoke(registration_token::Revoke),
+    /// Make a personal access token for somebody
+    TokenCreate(personal_token::Create),
+    /// List personal access tokens, newest first
+    TokenList(personal_token::List),
+    /// Revoke a personal access token, for good
+    TokenRevoke(personal_token::Revoke),
+    /// Show what the token in a file says of itself
+    TokenInspect(personal_token::Inspect),
 }
 
 /// The grammar of the command line, for whoever describes or checks one.
@@ -147,12 +168,17 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::Doctor(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
+        Command::UserResetFactors(verb) => verb.run(loaded.config),
         Command::ClientAdd(verb) => verb.run(loaded.config),
         Command::ClientList(verb) => verb.run(loaded.config),
         Command::ClientDisable(verb) => verb.disable(loaded.config),
         Command::ClientEnable(verb) => verb.enable(loaded.config),
         Command::ClientRemove(verb) => verb.remove(loaded.config),
         Command::ClientRotateSecret(verb) => verb.run(loaded.config),
+        Command::ApiKeyCreate(verb) => verb.run(loaded.config),
+        Command::ApiKeyList(verb) => verb.run(loaded.config),
+        Command::ApiKeyRevoke(verb) => verb.revoke(loaded.config),
+        Command::ApiKeyRotate(verb) => verb.run(loaded.config),
         Command::UserCreateM2m(verb) => verb.run(loaded.config),
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),
@@ -176,6 +202,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::RegistrationTokenCreate(verb) => verb.run(loaded.config),
         Command::RegistrationTokenList => registration_token::list(loaded.config),
         Command::RegistrationTokenRevoke(verb) => verb.run(loaded.config),
+        Command::TokenCreate(verb) => verb.run(loaded.config),
+        Command::TokenList(verb) => verb.run(loaded.config),
+        Command::TokenRevoke(verb) => verb.run(loaded.config),
+        Command::TokenInspect(verb) => verb.run(),
     }
 }
 

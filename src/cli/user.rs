@@ -1,4 +1,4 @@
-//! `portcullis user-create-human`: somebody becomes known.
+//! `portcullis user-create-human`: somebody becomes known. `portcullis user-reset-factors`: somebody has lost their telephone.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::crypto::{PasswordHash, Passwords, PlainToken};
 use crate::db::{Connection, QueryResult};
 use crate::http::urls;
 use crate::identity::add_person::{AddPerson, NewPerson, add_person};
-use crate::identity::{NewPassword, User, Username, set_up};
+use crate::identity::{NewPassword, User, Username, set_up, two_step};
 
 /// Who it is. Without a password they get a one-time link to choose one.
 #[derive(Debug, Args)]
@@ -82,6 +82,46 @@ impl CreateHuman {
             password,
         }
     }
+}
+
+/// Whose second factors are forgotten: authenticator app, passkeys and recovery codes.
+#[derive(Debug, Args)]
+pub struct ResetFactors {
+    /// The name they sign in with
+    #[arg(long)]
+    username: String,
+}
+
+impl ResetFactors {
+    /// Forgets them.
+    pub fn run(self, config: Config) -> Result<Report, Failure> {
+        let username: Username = self.username.parse().map_err(Failure::usage)?;
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let now = open.clock.now();
+            let reset = open.db.write(async |conn| match User::named(conn, &username).await? {
+                Some(user) => two_step::reset(conn, user.id, &Origin::operator(), now).await.map(Some),
+                None => Ok(None),
+            });
+            let reset = reset.await.map_err(Failure::refused)?;
+            let reset = reset.ok_or_else(|| Failure::refused(format!("nobody is called \"{username}\"")))?;
+            let words = format!(
+                "{username} signs in by the password alone now; forgotten: {}, {}; {} ended",
+                if reset.authenticator { "an authenticator app" } else { "no authenticator app" },
+                counted(reset.passkeys, "passkey"),
+                counted(reset.sessions, "session"),
+            );
+            let facts = json!({
+                "username": username.as_str(), "authenticator": reset.authenticator, "passkeys": reset.passkeys,
+                "sessions_ended": reset.sessions,
+            });
+            Ok(Report::new(words, facts))
+        })
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Hashes a password that `username` may have; `name` is what to call it in a refusal.

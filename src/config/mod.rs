@@ -7,6 +7,7 @@
 mod error;
 mod load;
 mod registration;
+mod second_factor;
 mod setting;
 mod value;
 
@@ -20,9 +21,10 @@ use secrecy::SecretString;
 pub use error::ConfigError;
 pub use load::{ConfigFile, Effective, Loaded, Source};
 pub use registration::{RegistrationConfig, RegistrationMode, StatementIssuer};
+pub use second_factor::SecondFactorPolicy;
 pub use setting::{SETTINGS, Setting};
 
-use crate::types::{Algorithm, PublicUrl};
+use crate::types::{Algorithm, KeyTag, PublicUrl};
 
 /// A length of time as settings and command lines write it, such as `7d` or `1h 30m`.
 pub fn duration(text: &str) -> Option<TimeDelta> {
@@ -40,6 +42,8 @@ pub struct Config {
     pub secret_key: Option<SecretString>,
     /// The first administrator.
     pub admin: AdminConfig,
+    /// `PORTCULLIS_REQUIRE_SECOND_FACTOR`: who must prove who they are by more than a password.
+    pub second_factor: SecondFactorPolicy,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// How tokens are signed.
@@ -75,11 +79,13 @@ impl Default for Config {
             },
             secret_key: None,
             admin: AdminConfig { username: "admin".to_owned(), password: None },
+            second_factor: SecondFactorPolicy::default(),
             lifetimes: Lifetimes::default(),
             tokens: TokenConfig {
                 access_token_algorithm: Algorithm::Es256,
                 gateway_audience: None,
                 require_dpop_nonce: false,
+                api_key_tag: KeyTag::default(),
             },
             registration: RegistrationConfig::default(),
             outbound: OutboundConfig::default(),
@@ -145,10 +151,16 @@ pub struct Lifetimes {
     pub session_idle: TimeDelta,
     /// A browser session, whatever happens.
     pub session: TimeDelta,
+    /// How long ago people may have proved who they are when they do what an intruder would: enough for a coffee.
+    pub confirm_after: TimeDelta,
     /// A consent page waiting for its answer.
     pub pending_request: TimeDelta,
     /// A one-time set-up link.
     pub setup_link: TimeDelta,
+    /// The longest that a person makes an access token for their own use: a working day, and it is no credential to keep.
+    pub own_token: TimeDelta,
+    /// The longest that a personal access token is good; without one it need not expire.
+    pub personal_token: Option<TimeDelta>,
     /// A client that registered itself or was looked up, before anybody has allowed it anything: a week to try it out.
     pub unused_client: TimeDelta,
     /// The same, once it was used: longer than a grant, so that nobody who is connected is forgotten.
@@ -169,8 +181,11 @@ impl Default for Lifetimes {
             refresh_grace: TimeDelta::seconds(120),
             session_idle: TimeDelta::days(7),
             session: TimeDelta::days(30),
+            confirm_after: TimeDelta::minutes(15),
             pending_request: TimeDelta::minutes(30),
             setup_link: TimeDelta::hours(24),
+            own_token: TimeDelta::hours(8),
+            personal_token: None,
             unused_client: TimeDelta::days(7),
             idle_client: TimeDelta::days(400),
             key_overlap: TimeDelta::hours(1),
@@ -188,6 +203,8 @@ pub struct TokenConfig {
     pub gateway_audience: Option<String>,
     /// `PORTCULLIS_REQUIRE_DPOP_NONCE`: DPoP proofs must carry a nonce of ours. Off by default: it costs a round trip.
     pub require_dpop_nonce: bool,
+    /// `PORTCULLIS_API_KEY_TAG`: what new API keys begin with, default `pcl`.
+    pub api_key_tag: KeyTag,
 }
 
 /// How we go out to URLs that others gave us.

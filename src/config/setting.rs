@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::registration::{self, RegistrationMode};
 use super::value::{self, Value};
-use super::{Algorithm, AuditMode, Config};
+use super::{Algorithm, AuditMode, Config, SecondFactorPolicy};
 
 /// One thing an operator can decide.
 pub struct Setting {
@@ -202,6 +202,19 @@ pub static SETTINGS: &[Setting] = &[
         place: place!(admin.password),
     },
     Setting {
+        name: "PORTCULLIS_REQUIRE_SECOND_FACTOR",
+        meaning: "Who must prove who they are by more than a password: nobody, administrators or everyone.",
+        allowed: "off, administrators or everyone",
+        place: Place {
+            set: |config, text| {
+                config.second_factor = SecondFactorPolicy::named(text)?;
+                Some(())
+            },
+            show: |config| Some(config.second_factor.name().to_owned()),
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_ACCESS_TOKEN_ALGORITHM",
         meaning: "How access tokens are signed.",
         allowed: "ES256, RS256 or EdDSA",
@@ -234,6 +247,19 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "Take DPoP proofs only with a nonce that this server gave in the last minutes.",
         allowed: "true or false",
         place: place!(tokens.require_dpop_nonce),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_API_KEY_TAG",
+        meaning: "What new API keys begin with; keys that were made under another tag keep working.",
+        allowed: "2 to 16 lower-case letters and digits, such as acme, and not pcl and one letter",
+        place: Place {
+            set: |config, text| {
+                config.tokens.api_key_tag = text.parse().ok()?;
+                Some(())
+            },
+            show: |config| Some(config.tokens.api_key_tag.to_string()),
+        },
         ..PLAIN
     },
     Setting {
@@ -286,6 +312,13 @@ pub static SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "PORTCULLIS_CONFIRM_AFTER",
+        meaning: "How long after proving who they are people can change what protects them before they have to prove it again.",
+        allowed: "1m to 30d, such as 15m",
+        place: place!(lifetimes.confirm_after in MINUTE..=30 * DAY),
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_PENDING_REQUEST_LIFETIME",
         meaning: "How long a consent page waits for its answer.",
         allowed: "1m to 24h, such as 30m",
@@ -297,6 +330,28 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How long a one-time set-up link works.",
         allowed: "1m to 30d, such as 24h",
         place: place!(lifetimes.setup_link in MINUTE..=30 * DAY),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_JWT_MAX_LIFETIME",
+        meaning: "The longest that a token made with *Get JWT Token* is good.",
+        allowed: "1m to 24h, such as 8h",
+        place: place!(lifetimes.own_token in MINUTE..=DAY),
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_PAT_MAX_LIFETIME",
+        meaning: "The longest that a personal access token is good; with it, each must expire.",
+        allowed: "1d to 3650d, such as 90d",
+        unset: "they need not expire",
+        place: Place {
+            set: |config, text| {
+                let days = TimeDelta::read(text).filter(|value| (DAY..=10 * YEAR).contains(&value.num_seconds()));
+                config.lifetimes.personal_token = Some(days?);
+                Some(())
+            },
+            show: |config| config.lifetimes.personal_token.show(),
+        },
         ..PLAIN
     },
     Setting {

@@ -76,6 +76,8 @@ pub enum TokenType {
     IdToken,
     /// OpenID Connect Back-Channel Logout §2.4.
     LogoutToken,
+    /// A personal access token, which is good by its row and not by its signature (`decisions` 7).
+    PersonalToken,
 }
 
 impl TokenType {
@@ -84,6 +86,7 @@ impl TokenType {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
             Self::LogoutToken => "logout+jwt",
+            Self::PersonalToken => "pat+jwt",
         }
     }
 }
@@ -96,6 +99,26 @@ pub fn kid_of(token: &str) -> Option<String> {
     }
     let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
     serde_json::from_slice::<Header>(&header).ok().map(|header| header.kid)
+}
+
+/// True when a token says that it is of this type; nothing in it has been checked.
+pub fn says_to_be(token: &str, typ: TokenType) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Header {
+        typ: String,
+    }
+    let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
+    let header = header.and_then(|header| serde_json::from_slice::<Header>(&header).ok());
+    header.is_some_and(|header| header.typ.eq_ignore_ascii_case(typ.name()))
+}
+
+/// The header and the claims of a token, as it says them; nothing in it has been checked.
+pub fn unverified(token: &str) -> Option<(Value, Value)> {
+    let mut parts = token.split('.').map(|part| {
+        let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+        serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object)
+    });
+    Some((parts.next()??, parts.next()??))
 }
 
 /// A key that signs.

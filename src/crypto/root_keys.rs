@@ -29,6 +29,14 @@ pub enum Label {
     PushedRequest,
     /// Keyed hashes of the short codes that people type (RFC 8628 §6.1).
     UserCode,
+    /// Keyed hashes of recovery codes.
+    RecoveryCode,
+    /// Secrets of authenticator apps at rest, and on their way to be confirmed.
+    Totp,
+    /// What a password bought, carried by the browser to the second step of signing in.
+    FirstStep,
+    /// The state of a passkey ceremony, carried by the browser.
+    Ceremony,
     /// Private signing keys at rest.
     SigningKey,
     /// The return value that a browser carries through sign-in.
@@ -57,6 +65,10 @@ impl Label {
             Self::Code => "portcullis code",
             Self::PushedRequest => "portcullis pushed request",
             Self::UserCode => "portcullis user code",
+            Self::RecoveryCode => "portcullis recovery code",
+            Self::Totp => "portcullis totp",
+            Self::FirstStep => "portcullis first step",
+            Self::Ceremony => "portcullis ceremony",
             Self::SigningKey => "portcullis signing key",
             Self::ReturnTo => "portcullis return to",
             Self::LogoutRequest => "portcullis logout request",

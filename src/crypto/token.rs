@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use super::Random;
+use crate::types::KeyTag;
 
 /// What an opaque token is for. Each kind has its prefix, so one is never taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,10 @@ pub struct PlainToken(String);
 const BODY: usize = 43;
 /// Base62 digits in a 32-bit checksum.
 const CHECKSUM: usize = 6;
+/// What stands between the tag of an API key and the rest.
+const TAG_END: char = '_';
+/// Characters after the tag of an API key that stay visible.
+const VISIBLE: usize = 4;
 
 impl PlainToken {
     /// A fresh token of 256 random bits.
@@ -70,8 +75,17 @@ impl PlainToken {
 
     /// The token that these 256 secret bits make.
     pub fn from_bytes(kind: TokenKind, bytes: &[u8; 32]) -> Self {
+        Self::written(kind.prefix(), bytes)
+    }
+
+    /// A fresh API key of 256 random bits behind this tag.
+    pub fn api_key(tag: &KeyTag, random: &Random) -> Self {
+        Self::written(&format!("{tag}{TAG_END}"), &random.bytes::<32>())
+    }
+
+    fn written(prefix: &str, bytes: &[u8; 32]) -> Self {
         let body = base62::<BODY>(bytes);
-        Self(format!("{}{body}{}", kind.prefix(), checksum(kind, &body)))
+        Self(format!("{prefix}{body}{}", checksum(prefix, &body)))
     }
 
     /// A presented text, if it could be a token of this kind: right prefix, length and checksum.
@@ -79,11 +93,32 @@ impl PlainToken {
     /// Truncated, padded, case-flipped or mistyped tokens end here, before any query.
     pub fn parse(kind: TokenKind, text: &str) -> Option<Self> {
         let digits = text.strip_prefix(kind.prefix())?;
-        if digits.len() != BODY + CHECKSUM || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return None;
-        }
-        let (body, sum) = digits.split_at(BODY);
-        (checksum(kind, body) == sum).then(|| Self(text.to_owned()))
+        is_whole(kind.prefix(), digits).then(|| Self(text.to_owned()))
+    }
+
+    /// True when a presented text is meant to be an API key: it has a tag, and is no JWT.
+    pub fn is_like_api_key(text: &str) -> bool {
+        let tag = text.split_once(TAG_END).map(|(tag, _)| tag.parse::<KeyTag>());
+        tag.is_some_and(|tag| tag.is_ok()) && !text.contains('.')
+    }
+
+    /// A presented text, if it could be an API key, whatever its tag: keys outlive the setting that they were tagged by, and
+    /// the checksum covers the tag.
+    pub fn parse_api_key(text: &str) -> Option<Self> {
+        let (tag, digits) = text.split_once(TAG_END)?;
+        let prefix = format!("{}{TAG_END}", tag.parse::<KeyTag>().ok()?);
+        is_whole(&prefix, digits).then(|| Self(text.to_owned()))
+    }
+
+    /// The part of an API key that stays visible: its tag and four characters, which leaves 232 bits unknown.
+    pub fn visible(&self) -> &str {
+        let tag = self.0.find(TAG_END).map_or(0, |end| end + TAG_END.len_utf8());
+        self.0.get(..tag + VISIBLE).unwrap_or_default()
+    }
+
+    /// A signed token, which its holder keeps like any other secret.
+    pub fn signed(token: impl Into<String>) -> Self {
+        Self(token.into())
     }
 
     /// The secret itself, for its holder's eyes.
@@ -104,8 +139,17 @@ impl fmt::Debug for PlainToken {
     }
 }
 
-fn checksum(kind: TokenKind, body: &str) -> String {
-    let digest = Sha256::new().chain_update(kind.prefix()).chain_update(body).finalize();
+/// True when these are all the digits of a token behind that prefix, none of them mistyped.
+fn is_whole(prefix: &str, digits: &str) -> bool {
+    if digits.len() != BODY + CHECKSUM || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return false;
+    }
+    let (body, sum) = digits.split_at(BODY);
+    checksum(prefix, body) == sum
+}
+
+fn checksum(prefix: &str, body: &str) -> String {
+    let digest = Sha256::new().chain_update(prefix).chain_update(body).finalize();
     base62::<CHECKSUM>(&digest[..4])
 }
 
@@ -173,6 +217,38 @@ mod tests {
         for bad in [&text[..text.len() - 1], &format!("{text} "), &format!("{text}0"), &flipped, ""] {
             assert!(PlainToken::parse(TokenKind::Refresh, bad).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_api_key_is_known_by_its_shape_whatever_its_tag_and_no_other_secret_is_one() {
+        let random = Random::seeded(3);
+        for tag in ["pcl", "sta", "acme1"] {
+            let key = PlainToken::api_key(&tag.parse().unwrap(), &random);
+            let text = key.reveal();
+            assert_eq!(key.visible(), &text[..tag.len() + 5]);
+            assert!(PlainToken::is_like_api_key(text) && PlainToken::parse_api_key(text).is_some());
+            let other_tag = text.replacen(tag, "other", 1);
+            for bad in [&text[..text.len() - 1], &other_tag, &format!("{text}0"), &text.to_uppercase()] {
+                assert!(PlainToken::parse_api_key(bad).is_none(), "{bad}");
+            }
+        }
+        for kind in [
+            TokenKind::Code,
+            TokenKind::Refresh,
+            TokenKind::Session,
+            TokenKind::Setup,
+            TokenKind::ClientSecret,
+            TokenKind::Registration,
+            TokenKind::InitialAccess,
+            TokenKind::PushedRequest,
+            TokenKind::DeviceCode,
+        ] {
+            let other = PlainToken::fresh(kind, &random);
+            assert!(
+                !PlainToken::is_like_api_key(other.reveal()) && PlainToken::parse_api_key(other.reveal()).is_none()
+            );
+        }
+        assert!(!PlainToken::is_like_api_key("abc_def.eyJ.sig") && !PlainToken::is_like_api_key("opaque"));
     }
 
     #[test]

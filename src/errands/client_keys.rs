@@ -45,6 +45,6 @@ pub async fn of(app: &App, client: &Client, header: &Header, may_fetch: bool) ->
 fn purpose(client: &Client) -> Purpose {
     match client.origin {
         ClientOrigin::Registered | ClientOrigin::MetadataDocument | ClientOrigin::Person => Purpose::ClientDocument,
-        ClientOrigin::Administrator => Purpose::AdministratorKeys,
+        ClientOrigin::Administrator | ClientOrigin::BuiltIn => Purpose::AdministratorKeys,
     }
 }

@@ -33,7 +33,7 @@ async fn send(app: &App, notice: &LogoutNotice) -> Result<Result<(), String>, db
     };
     // What a stranger registered leads to public addresses only (`decisions` 20).
     let purpose = match client.origin {
-        ClientOrigin::Administrator => Purpose::AdministratorEndpoint,
+        ClientOrigin::Administrator | ClientOrigin::BuiltIn => Purpose::AdministratorEndpoint,
         ClientOrigin::Registered | ClientOrigin::MetadataDocument | ClientOrigin::Person => Purpose::ClientDocument,
     };
     let token = match app.signing.logout_token(app.issuer(), notice, app.clock.now()) {

@@ -36,11 +36,14 @@ pub enum ClientOrigin {
     Administrator,
     /// Somebody else registered it, for a workspace.
     Person,
+    /// It is a part of this program: the client of the tokens that people make for themselves.
+    BuiltIn,
 }
 
 impl ClientOrigin {
     /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::Registered, Self::MetadataDocument, Self::Administrator, Self::Person];
+    pub const ALL: [Self; 5] =
+        [Self::Registered, Self::MetadataDocument, Self::Administrator, Self::Person, Self::BuiltIn];
     /// Those of clients that made themselves known: nobody here answers for them, and they come and go.
     pub const SELF_MADE: [Self; 2] = [Self::Registered, Self::MetadataDocument];
     /// Those of clients that somebody registered.
@@ -53,6 +56,7 @@ impl ClientOrigin {
             Self::MetadataDocument => "metadata_document",
             Self::Administrator => "administrator",
             Self::Person => "person",
+            Self::BuiltIn => "built_in",
         }
     }
 

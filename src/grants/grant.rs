@@ -122,6 +122,12 @@ pub async fn insert(conn: &mut Connection, grant: &Grant) -> QueryResult<()> {
     diesel::insert_into(table::table).values(grant).execute(conn).await.map(drop)
 }
 
+/// Stores a grant whose id somebody was shown before: `false` when it is there already. The primary key decides.
+pub async fn insert_once(conn: &mut Connection, grant: &Grant) -> QueryResult<bool> {
+    let made = diesel::insert_into(table::table).values(grant).on_conflict_do_nothing().execute(conn).await?;
+    Ok(made == 1)
+}
+
 /// A live grant.
 pub async fn live(conn: &mut Connection, id: GrantId, now: DateTime<Utc>) -> QueryResult<Option<Grant>> {
     table::table

@@ -37,6 +37,7 @@ pub mod logout_notice;
 pub mod m2m_account;
 pub mod machine;
 pub mod manage;
+pub mod own_token;
 pub mod pending_request;
 pub mod push;
 pub mod pushed_request;

@@ -18,7 +18,7 @@ use crate::crypto::jwt::{self, KeyError, NewKey, SigningKey, TokenType, Verifyin
 use crate::crypto::{Label, RootKeys, Unsealable};
 use crate::db::{self, Db};
 use crate::types::Algorithm;
-pub use claims::{ACR, AccessTokenClaims, Actor, Audience, Confirmation, IdToken, IdTokenHint, PersonClaims};
+pub use claims::{AccessTokenClaims, Actor, Audience, Confirmation, IdToken, IdTokenHint, PersonClaims};
 use claims::{IdTokenClaims, LogoutTokenClaims};
 
 /// The keys of this installation as one node holds them; swapped whole when they change.
@@ -165,6 +165,11 @@ impl Signing {
     /// Signs an access token.
     pub fn access_token(&self, claims: &AccessTokenClaims) -> Result<String, SigningError> {
         self.sign(self.access_token_algorithm, TokenType::AccessToken, claims)
+    }
+
+    /// Signs the claims of a personal access token. Nothing is good for having this signature.
+    pub fn personal_token(&self, claims: &impl Serialize) -> Result<String, SigningError> {
+        self.sign(self.access_token_algorithm, TokenType::PersonalToken, claims)
     }
 
     /// Signs an ID token for the client of its grant.

@@ -22,6 +22,8 @@ pub enum Asset {
     Stylesheet,
     /// The one script, for comfort only.
     Script,
+    /// The script of the pages on which passkeys are made or used.
+    PasskeyScript,
     /// The icon in the browser's tab.
     Favicon,
 }
@@ -36,7 +38,7 @@ static COMPRESSED: LazyLock<[Option<Vec<u8>>; Asset::ALL.len()]> = LazyLock::new
 
 impl Asset {
     /// Every asset.
-    pub const ALL: [Self; 3] = [Self::Stylesheet, Self::Script, Self::Favicon];
+    pub const ALL: [Self; 4] = [Self::Stylesheet, Self::Script, Self::PasskeyScript, Self::Favicon];
 
     /// Its path under the public URL; it changes with the content, so browsers may keep it for ever.
     pub fn path(self) -> String {
@@ -48,6 +50,7 @@ impl Asset {
         match self {
             Self::Stylesheet => include_bytes!("../../static/portcullis.css"),
             Self::Script => include_bytes!("../../static/portcullis.js"),
+            Self::PasskeyScript => include_bytes!("../../static/passkeys.js"),
             Self::Favicon => include_bytes!("../../static/favicon.svg"),
         }
     }
@@ -61,6 +64,7 @@ impl Asset {
         match self {
             Self::Stylesheet => ("portcullis", "css"),
             Self::Script => ("portcullis", "js"),
+            Self::PasskeyScript => ("passkeys", "js"),
             Self::Favicon => ("favicon", "svg"),
         }
     }
@@ -68,7 +72,7 @@ impl Asset {
     fn content_type(self) -> &'static str {
         match self {
             Self::Stylesheet => "text/css; charset=utf-8",
-            Self::Script => "text/javascript; charset=utf-8",
+            Self::Script | Self::PasskeyScript => "text/javascript; charset=utf-8",
             Self::Favicon => "image/svg+xml",
         }
     }

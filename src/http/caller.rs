@@ -1,20 +1,27 @@
-//! Who calls with an access token, by itself or together with proof of the key that it is bound to. A handler that takes a
-//! [`Caller`] cannot run without one.
+//! Who calls: with an access token, by itself or together with proof of the key that it is bound to, with a personal access
+//! token, or with an API key. A handler that takes a [`Caller`] cannot run without one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, USER_AGENT};
+use actix_web::web::Data;
 
 use super::challenge::{Challenge, Scheme};
 use super::dpop::{self, Flaw, Proof};
-use super::urls;
+use super::limit::KeyLimits;
+use super::{ClientAddress, urls};
 use crate::access::authenticate::{Audiences, Door};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
+use crate::crypto::PlainToken;
+use crate::crypto::jwt::{self, TokenType};
+use crate::db;
+use crate::identity::session::shortened;
 use crate::types::{PublicUrl, Scope, known_scopes};
 
-/// A caller whose access token opens a resource of ours.
+/// A caller whose credential opens a resource of ours.
 #[derive(Clone, Debug)]
 pub struct Caller(pub Arc<Principal>);
 
@@ -60,8 +67,8 @@ impl Resource {
 impl Caller {
     /// Judges the credential of a request to a resource of ours.
     ///
-    /// `X-Authorization` wins over `Authorization`; the first present decides, and when it fails no other is tried
-    /// (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
+    /// `X-Authorization`, then `x-api-key`, then `Authorization`; the first present decides, and when it fails no other is
+    /// tried (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
     pub async fn of(app: &App, request: &HttpRequest, resource: Resource) -> Result<Self, Challenge> {
         let metadata = || resource.metadata_url(&app.config.server.public_url);
         let offered = || resource.offered_scope();
@@ -74,13 +81,14 @@ impl Caller {
         };
         let hears_changes = app.access.is_current(&app.changes);
         let door = Door { issuer: app.issuer(), audiences, hears_changes };
-        let principal = match judge(app, presented.token, door).await {
-            Ok(Authenticated::Caller(principal)) => principal,
-            Ok(Authenticated::Refused(why)) => return Err(invalid(why)),
-            Err(error) => {
-                tracing::warn!(error, "a token could not be judged");
-                return Err(Challenge::unavailable());
-            }
+        let judged = match presented.kind() {
+            Kind::ApiKey => judge_key(app, request, presented.token, door).await?,
+            Kind::PersonalToken => judge_personal_token(app, request, presented.token, door).await?,
+            Kind::AccessToken => judge(app, presented.token, door).await.map_err(unjudged)?,
+        };
+        let principal = match judged {
+            Authenticated::Caller(principal) => principal,
+            Authenticated::Refused(why) => return Err(invalid(why)),
         };
         match holds_key(app, request, &presented, principal.credential.key()) {
             Ok(()) => Ok(Self(principal)),
@@ -98,6 +106,31 @@ impl Caller {
 struct Presented<'a> {
     scheme: Scheme,
     token: &'a str,
+    /// True in the header that is for API keys alone.
+    is_for_keys: bool,
+}
+
+impl Presented<'_> {
+    /// What it is meant to be: then nothing reads it as anything else.
+    fn kind(&self) -> Kind {
+        match () {
+            () if self.is_for_keys || PlainToken::is_like_api_key(self.token) => Kind::ApiKey,
+            () if jwt::says_to_be(self.token, TokenType::PersonalToken) => Kind::PersonalToken,
+            () => Kind::AccessToken,
+        }
+    }
+}
+
+/// What a credential is meant to be.
+enum Kind {
+    ApiKey,
+    PersonalToken,
+    AccessToken,
+}
+
+fn unjudged(error: impl std::fmt::Display) -> Challenge {
+    tracing::warn!(%error, "a credential could not be judged");
+    Challenge::unavailable()
 }
 
 /// Why a token is of no use to whoever presents it.
@@ -141,12 +174,98 @@ pub async fn judge(app: &App, token: &str, door: Door<'_>) -> Result<Authenticat
     }
 }
 
+/// Judges an API key: a typo without asking anybody; who it is; from where it comes; how often.
+async fn judge_key(
+    app: &App,
+    request: &HttpRequest,
+    presented: &str,
+    door: Door<'_>,
+) -> Result<Authenticated, Challenge> {
+    let limits = limits(request)?;
+    let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
+    let Some(secret) = PlainToken::parse_api_key(presented) else {
+        return Ok(Authenticated::Refused("This is no API key of ours: it is incomplete or mistyped"));
+    };
+    let hashes = app.keys.hashes(&secret);
+    let remembered = hashes.first().and_then(|newest| app.access.remembered_key(newest, door.hears_changes));
+    let look_up = async || app.access.look_up_key(&app.db, &hashes, door.hears_changes).await;
+    let Some(key) = known(limits, address, remembered, look_up).await? else {
+        return Ok(Authenticated::Refused("There is no such API key"));
+    };
+    let judged = app.access.admit_key(&app.db, &key, door, &app.places.tree(), now).await.map_err(unjudged)?;
+    if let Authenticated::Caller(_) = &judged {
+        if !key.allowed_networks.allow(address) {
+            return Err(Challenge::elsewhere(address));
+        }
+        if let Some(rate) = key.rate() {
+            limits.spend(key.id, rate).map_err(Challenge::too_often)?;
+        }
+        app.key_uses.note(key.id, now, address, user_agent(request).as_deref());
+    }
+    Ok(judged)
+}
+
+/// Judges a personal access token by the row that is under its hash; who signed it is not asked.
+async fn judge_personal_token(
+    app: &App,
+    request: &HttpRequest,
+    presented: &str,
+    door: Door<'_>,
+) -> Result<Authenticated, Challenge> {
+    let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
+    let hashes = app.keys.hashes(&PlainToken::signed(presented));
+    let remembered = hashes.first().and_then(|newest| app.access.remembered_token(newest, door.hears_changes));
+    let look_up = async || app.access.look_up_token(&app.db, &hashes, door.hears_changes).await;
+    let Some(token) = known(limits(request)?, address, remembered, look_up).await? else {
+        return Ok(Authenticated::Refused("There is no such personal access token"));
+    };
+    let judged = app.access.admit_token(&app.db, &token, door, now).await.map_err(unjudged)?;
+    if let Authenticated::Caller(_) = &judged {
+        app.token_uses.note(token.id, now, address, user_agent(request).as_deref());
+    }
+    Ok(judged)
+}
+
+fn limits(request: &HttpRequest) -> Result<&KeyLimits, Challenge> {
+    let limits = request.app_data::<Data<KeyLimits>>().ok_or_else(|| unjudged("a door without limits for keys"))?;
+    Ok(limits.as_ref())
+}
+
+/// What is known of a secret: from memory, or by a look-up that whoever presents what nobody knows runs out of.
+async fn known<T>(
+    limits: &KeyLimits,
+    address: IpAddr,
+    remembered: Option<Option<T>>,
+    look_up: impl AsyncFnOnce() -> Result<Option<T>, db::Error>,
+) -> Result<Option<T>, Challenge> {
+    if let Some(known) = remembered {
+        return Ok(known);
+    }
+    limits.ask(address).map_err(Challenge::too_often)?;
+    let found = look_up().await.map_err(unjudged)?;
+    if found.is_some() {
+        limits.known(address);
+    }
+    Ok(found)
+}
+
+fn user_agent(request: &HttpRequest) -> Option<String> {
+    request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(shortened)
+}
+
 /// The presented token: RFC 6750 §2.1, RFC 9449 §7.1, and the header in which gateways pass it on.
 fn presented(request: &HttpRequest) -> Option<Presented<'_>> {
     let headers = request.headers();
-    let value = headers.get("x-authorization").or_else(|| headers.get(AUTHORIZATION))?;
+    let value = match (headers.get("x-authorization"), headers.get("x-api-key")) {
+        (Some(value), _) => value,
+        (None, Some(key)) => {
+            let token = key.to_str().ok()?.trim();
+            return Some(Presented { scheme: Scheme::Bearer, token, is_for_keys: true });
+        }
+        (None, None) => headers.get(AUTHORIZATION)?,
+    };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    Some(Presented { scheme: Scheme::named(scheme)?, token: token.trim() })
+    Some(Presented { scheme: Scheme::named(scheme)?, token: token.trim(), is_for_keys: false })
 }
 
 #[cfg(test)]
@@ -156,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn x_authorization_decides_even_when_it_holds_nothing_of_use() {
+    fn the_first_header_decides_even_when_it_holds_nothing_of_use() {
         let request = |headers: &[(&'static str, &'static str)]| {
             headers
                 .iter()
@@ -171,9 +290,15 @@ mod tests {
             (&[("authorization", "Bearer a"), ("x-authorization", "DPoP b")], Some((Scheme::Dpop, "b"))),
             (&[("authorization", "Bearer a"), ("x-authorization", "Basic b")], None),
             (&[("authorization", "Basic a")], None),
+            (&[("authorization", "Bearer a"), ("x-api-key", "k")], Some((Scheme::Bearer, "k"))),
+            (&[("authorization", "Bearer a"), ("x-api-key", "")], Some((Scheme::Bearer, ""))),
+            (&[("x-authorization", "Bearer b"), ("x-api-key", "k")], Some((Scheme::Bearer, "b"))),
+            (&[("x-authorization", "Basic b"), ("x-api-key", "k")], None),
             (&[], None),
         ] {
-            let expected = expected.map(|(scheme, token)| Presented { scheme, token });
+            let is_for_keys = headers.iter().any(|(name, _)| *name == "x-api-key")
+                && headers.iter().all(|(name, _)| *name != "x-authorization");
+            let expected = expected.map(|(scheme, token)| Presented { scheme, token, is_for_keys });
             assert_eq!(presented(&request(headers)), expected, "{headers:?}");
         }
         let query = TestRequest::with_uri("/mcp?access_token=a").to_http_request();

@@ -1,11 +1,14 @@
 //! Refusals of a bearer credential (RFC 6750 §3), pointing at the resource metadata (RFC 9728 §5.1).
 
+use std::net::IpAddr;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use super::dpop::{self, NONCE_HEADER};
+use super::limit::Wait;
 use super::no_store::NoStore;
 use crate::access::Principal;
 use crate::types::Scope;
@@ -54,6 +57,8 @@ enum Refusal {
     Proof { why: &'static str },
     Nonce { fresh: String },
     Scope { needed: Scope },
+    Elsewhere { address: IpAddr },
+    TooOften { wait: Wait },
     Unavailable,
 }
 
@@ -85,6 +90,16 @@ impl Challenge {
         Self { scheme, refusal: Refusal::Scope { needed }, resource_metadata }
     }
 
+    /// The key is good, but not from there: 403. No client can do anything about that, so nothing challenges it to.
+    pub fn elsewhere(address: IpAddr) -> Self {
+        Self { scheme: Scheme::Bearer, refusal: Refusal::Elsewhere { address }, resource_metadata: None }
+    }
+
+    /// Good or not, it comes too often: 429 (RFC 6585 §4).
+    pub fn too_often(wait: Wait) -> Self {
+        Self { scheme: Scheme::Bearer, refusal: Refusal::TooOften { wait }, resource_metadata: None }
+    }
+
     /// We cannot tell right now: 503, never a 401 that would make clients throw good tokens away.
     pub fn unavailable() -> Self {
         Self { scheme: Scheme::Bearer, refusal: Refusal::Unavailable, resource_metadata: None }
@@ -101,7 +116,7 @@ impl Challenge {
             Refusal::Scope { needed } => {
                 format!(r#"error="insufficient_scope", error_description="{INSUFFICIENT}", scope="{needed}""#)
             }
-            Refusal::Unavailable => return None,
+            Refusal::Elsewhere { .. } | Refusal::TooOften { .. } | Refusal::Unavailable => return None,
         };
         let algorithms = match self.scheme {
             Scheme::Bearer => String::new(),
@@ -125,6 +140,14 @@ impl Challenge {
             Refusal::Scope { needed } => {
                 json!({ "error": "insufficient_scope", "error_description": INSUFFICIENT, "scope": needed })
             }
+            Refusal::Elsewhere { address } => json!({
+                "error": "access_denied",
+                "error_description": format!("This API key may not be used from {address}, which is not among its allowed networks"),
+            }),
+            Refusal::TooOften { wait } => json!({
+                "error": "too_many_requests",
+                "error_description": format!("Too many calls; wait {} seconds", wait.seconds()),
+            }),
             Refusal::Unavailable => json!({
                 "error": "temporarily_unavailable",
                 "error_description": "The database that knows about this token cannot be reached. Try again in a moment.",
@@ -142,7 +165,8 @@ impl ResponseError for Challenge {
             Refusal::Missing { .. } | Refusal::Invalid { .. } | Refusal::Proof { .. } | Refusal::Nonce { .. } => {
                 StatusCode::UNAUTHORIZED
             }
-            Refusal::Scope { .. } => StatusCode::FORBIDDEN,
+            Refusal::Scope { .. } | Refusal::Elsewhere { .. } => StatusCode::FORBIDDEN,
+            Refusal::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -150,17 +174,15 @@ impl ResponseError for Challenge {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         response.no_store();
-        match self.header() {
-            Some(value) => {
-                response.insert_header((WWW_AUTHENTICATE, value));
-                response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, DPoP-Nonce"));
-            }
-            None => {
-                response.insert_header((RETRY_AFTER, "1"));
-            }
+        if let Some(value) = self.header() {
+            response.insert_header((WWW_AUTHENTICATE, value));
+            response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, DPoP-Nonce"));
         }
-        if let Refusal::Nonce { fresh } = &self.refusal {
-            response.insert_header((NONCE_HEADER, fresh.as_str()));
+        match &self.refusal {
+            Refusal::Nonce { fresh } => drop(response.insert_header((NONCE_HEADER, fresh.as_str()))),
+            Refusal::TooOften { wait } => drop(response.insert_header((RETRY_AFTER, wait.seconds()))),
+            Refusal::Unavailable => drop(response.insert_header((RETRY_AFTER, "1"))),
+            _ => {}
         }
         response.json(self.body())
     }

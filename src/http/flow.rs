@@ -156,6 +156,10 @@ fn judge<B>(app: &App, response: &ServiceResponse<B>) -> Option<(FlowStage, Flow
         }
         (urls::LOGIN, &Method::POST) => {
             asked_before_sign_in(app, request)?;
+            Some((FlowStage::SignIn, on_the_way(app, response)))
+        }
+        (urls::LOGIN_CODE | urls::LOGIN_PASSKEY, &Method::POST) => {
+            asked_before_sign_in(app, request)?;
             Some((FlowStage::SignIn, ended(response)))
         }
         (urls::CONSENT, &Method::POST) => Some((FlowStage::Consent, on_the_way(app, response))),
@@ -170,6 +174,9 @@ fn on_the_way<B>(app: &App, response: &ServiceResponse<B>) -> FlowOutcome {
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
     if location.is_empty() {
         return ended(response);
+    }
+    if location.starts_with(&app.at(urls::LOGIN_CODE)) {
+        return FlowOutcome::Waiting("The second step is asked for");
     }
     if location.starts_with(&app.at(urls::LOGIN)) {
         return FlowOutcome::Waiting("The person has to sign in");

@@ -17,8 +17,9 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::clock::Clock;
+use crate::credentials::Rate;
 use crate::identity::Username;
-use crate::types::UserId;
+use crate::types::{ApiKeyId, UserId};
 
 /// How many keys one budget remembers: some ten megabytes at most.
 const REMEMBERED: u64 = 100_000;
@@ -239,6 +240,48 @@ impl ProofLimit {
     }
 }
 
+/// How often API keys may be used that somebody limited, and how often somebody in one network may present keys that this
+/// node does not know: each of those costs a query.
+pub struct KeyLimits {
+    strangers: Budget<Network>,
+    uses: Cache<ApiKeyId, Duration>,
+    clock: Clock,
+}
+
+impl KeyLimits {
+    /// Nobody has come yet.
+    pub fn new(clock: &Clock) -> Self {
+        let uses = Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build();
+        Self { strangers: Budget::new(120, Duration::from_secs(1), clock), uses, clock: clock.clone() }
+    }
+
+    /// Pays for asking the database about a key.
+    pub fn ask(&self, address: IpAddr) -> Result<(), Wait> {
+        self.strangers.spend(&address.into())
+    }
+
+    /// The key was one of ours: asking costs nothing.
+    pub fn known(&self, address: IpAddr) {
+        self.strangers.refund(&address.into());
+    }
+
+    /// Pays for a use of a key: as many as its rate at once, and as many again within each minute. One that is refused costs
+    /// nothing.
+    pub fn spend(&self, key: ApiKeyId, rate: Rate) -> Result<(), Wait> {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let every = MINUTE / rate.a_minute();
+        let now = Duration::from_micros(u64::try_from(self.clock.now().timestamp_micros()).unwrap_or_default());
+        let mut wait = None;
+        // The time at which everything that was spent has come back (GCRA, the generic cell rate algorithm).
+        self.uses.entry(key).and_compute_with(|entry| {
+            let whole_at = entry.map_or(now, |entry| entry.into_value().max(now)) + every;
+            wait = (whole_at - now).checked_sub(MINUTE).filter(|over| !over.is_zero());
+            if wait.is_some() { Op::Nop } else { Op::Put(whole_at) }
+        });
+        wait.map_or(Ok(()), |over| Err(Wait(over)))
+    }
+}
+
 /// How guessing passwords is slowed without locking anybody out.
 ///
 /// Only failures cost. An account has a budget for every network that it signed in from lately, and one other for all
@@ -346,6 +389,33 @@ mod tests {
         budget.refund(&1);
         assert_eq!(budget.spend(&1), Ok(()));
         assert!(budget.spend(&1).is_err(), "refunds never add up to more than the budget");
+    }
+
+    #[test]
+    fn a_key_is_used_as_often_as_its_rate_says_and_no_more() {
+        let clock = Clock::adjustable();
+        let limits = KeyLimits::new(&clock);
+        let (key, other) = (ApiKeyId::fresh(), ApiKeyId::fresh());
+        let uses = |key| (0..100).filter(|_| limits.spend(key, Rate::new(7).unwrap()).is_ok()).count();
+        assert_eq!(uses(key), 7);
+        let wait = limits.spend(key, Rate::new(7).unwrap()).unwrap_err();
+        assert!((8..=9).contains(&wait.seconds()), "{wait:?}");
+        assert_eq!(uses(other), 7, "another key has its own");
+        clock.advance(TimeDelta::seconds(i64::try_from(wait.seconds()).unwrap()));
+        assert_eq!(uses(key), 1, "one came back");
+        clock.advance(TimeDelta::hours(1));
+        assert_eq!(uses(key), 7, "and no more than all");
+    }
+
+    #[test]
+    fn keys_that_nobody_knows_are_looked_up_only_so_often_for_one_network() {
+        let limits = KeyLimits::new(&Clock::adjustable());
+        let (one, other): (IpAddr, IpAddr) = ("203.0.113.9".parse().unwrap(), HOME.parse().unwrap());
+        assert_eq!((0..500).filter(|_| limits.ask(one).is_ok()).count(), 120);
+        for _ in 0..500 {
+            limits.ask(other).unwrap();
+            limits.known(other);
+        }
     }
 
     /// Denial of service by wrong passwords: who guesses from elsewhere must not keep the person out.

@@ -22,6 +22,12 @@ pub enum Refusal {
         /// The sign-in page.
         location: String,
     },
+    /// For people who proved who they are a short while ago: off to prove it, and back afterwards.
+    #[error("too long since the person proved who they are")]
+    Confirm {
+        /// The page to do it on.
+        location: String,
+    },
     /// A form of somebody who is not, or no longer, signed in.
     #[error("no longer signed in")]
     SignedOut,
@@ -78,7 +84,7 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn { .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { .. } | Self::Confirm { .. } => StatusCode::SEE_OTHER,
             // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
             Self::SignedOut | Self::NotAdministrator | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -96,6 +102,10 @@ impl Refusal {
             Self::SignIn { location } => {
                 let page = titled(site, "Sign in first", "This page is for people who are signed in.");
                 page.link(location.clone(), "Sign in")
+            }
+            Self::Confirm { location } => {
+                let page = titled(site, "Confirm it is you first", "Nothing was done yet.");
+                page.link(location.clone(), "Confirm it is you")
             }
             Self::SignedOut => {
                 let login = site.login();
@@ -163,7 +173,7 @@ impl ResponseError for PageError {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match &self.why {
-            Refusal::SignIn { location } => {
+            Refusal::SignIn { location } | Refusal::Confirm { location } => {
                 if let Ok(location) = HeaderValue::from_str(location) {
                     headers.insert(LOCATION, location);
                 }

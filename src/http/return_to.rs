@@ -67,11 +67,19 @@ impl ReturnTo {
 
     /// The sign-in page that leads there afterwards, until `expires`.
     pub fn login_url(&self, public_url: &PublicUrl, keys: &RootKeys, expires: DateTime<Utc>) -> String {
-        let login = public_url.at(urls::LOGIN);
+        self.by_way_of(public_url.at(urls::LOGIN), keys, expires)
+    }
+
+    /// The page on which somebody proves once more who they are, and that leads there afterwards, until `expires`.
+    pub fn confirm_url(&self, public_url: &PublicUrl, keys: &RootKeys, expires: DateTime<Utc>) -> String {
+        self.by_way_of(public_url.at(urls::CONFIRM), keys, expires)
+    }
+
+    fn by_way_of(&self, page: String, keys: &RootKeys, expires: DateTime<Utc>) -> String {
         match keys.seal(Label::ReturnTo, &Sealed { target: self.clone(), expires }) {
             // A compact JWE is made of letters that a query takes as they are.
-            Ok(sealed) => format!("{login}?return_to={sealed}"),
-            Err(_) => login,
+            Ok(sealed) => format!("{page}?return_to={sealed}"),
+            Err(_) => page,
         }
     }
 

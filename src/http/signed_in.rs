@@ -1,5 +1,7 @@
 //! Who is at the browser: somebody signed in, or a stranger.
 
+use std::borrow::Borrow;
+
 use actix_web::cookie::Cookie;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -7,6 +9,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use subtle::ConstantTimeEq;
@@ -20,9 +23,9 @@ use crate::crypto::{Label, Random, RootKeys};
 use crate::db;
 use crate::grants::authorize::Respondent;
 use crate::identity::recognise::recognise;
-use crate::identity::{Person, Session};
+use crate::identity::{Person, Session, two_step};
 use crate::places::{Place, Tree};
-use crate::types::{DEFAULT_WORKSPACE, PlaceId, PublicUrl};
+use crate::types::{Acr, DEFAULT_WORKSPACE, PlaceId, PublicUrl};
 
 /// A live session and its person. A handler that takes one cannot run without.
 ///
@@ -40,6 +43,23 @@ pub struct SignedIn {
 /// Somebody signed in who administers this installation. Anybody else who is signed in gets a page with 403.
 #[derive(Clone, Debug)]
 pub struct Administrator(pub SignedIn);
+
+/// Somebody who proved who they are a short while ago (`PORTCULLIS_CONFIRM_AFTER`): for whatever an intruder at a browser
+/// left open would do first.
+///
+/// Anybody else goes through *Confirm it is you* and comes back to the same page. A form is still taken for as long again,
+/// so that what was typed on a page that was opened in time is not lost.
+#[derive(Clone, Debug)]
+pub struct Fresh<T = SignedIn>(pub T);
+
+/// Somebody who adds a second factor: [`Fresh`], or just signed in and let in nowhere else before they have one.
+#[derive(Clone, Debug)]
+pub struct Enrolling {
+    /// Who, in which session.
+    pub signed_in: SignedIn,
+    /// To whom the forms are shown: a stranger, while nothing else is open to them.
+    pub visitor: Visitor,
+}
 
 /// Whoever is at the browser.
 #[derive(Clone, Debug)]
@@ -67,6 +87,12 @@ impl SignedIn {
             authenticated_at: self.session.authenticated_at,
             amr: self.session.amr.clone(),
         }
+    }
+
+    /// False for a session of somebody who must have a second factor here and did not use one: it is nobody's, but for
+    /// getting one.
+    fn is_admitted(&self, app: &App) -> bool {
+        Acr::of(&self.session.amr) == Acr::MultiFactor || !app.config.second_factor.applies_to(self.person.is_admin)
     }
 
     /// The workspaces that they may work in, by title: those that they are in, and every one for a system administrator.
@@ -125,7 +151,7 @@ impl Visitor {
     }
 
     /// True when `token` is one that this visitor was shown. Constant time.
-    pub(super) fn was_shown(&self, keys: &RootKeys, token: &str) -> bool {
+    pub fn was_shown(&self, keys: &RootKeys, token: &str) -> bool {
         let subject = match self {
             Self::SignedIn(signed_in) => signed_in.subject(),
             Self::Stranger(stranger) => stranger.subject(),
@@ -157,7 +183,7 @@ impl Visitor {
         }
         let app = app_of(request)?;
         let public_url = &app.config.server.public_url;
-        let visitor = match Self::recognised(&app, request).await? {
+        let visitor = match Self::recognised(&app, request).await?.filter(|signed_in| signed_in.is_admitted(&app)) {
             Some(signed_in) => Self::SignedIn(Box::new(signed_in)),
             None => Self::Stranger(Stranger::of(request, public_url, &app.random)),
         };
@@ -232,20 +258,98 @@ impl FromRequest for Administrator {
     }
 }
 
+impl<T> FromRequest for Fresh<T>
+where
+    T: FromRequest<Error = PageError> + Borrow<SignedIn> + 'static,
+{
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (who, request) = (T::from_request(request, payload), request.clone());
+        async move {
+            let who = who.await?;
+            match confirm_first(&request, &who.borrow().session) {
+                None => Ok(Self(who)),
+                Some(refusal) => Err(refusal.to(&request)),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+impl FromRequest for Enrolling {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { enrolling(&request).await.map_err(|refusal| refusal.to(&request)) }.boxed_local()
+    }
+}
+
+/// Who has a second factor already proves it before they add another: it must not be enough to know their password.
+async fn enrolling(request: &HttpRequest) -> Result<Enrolling, Refusal> {
+    let app = app_of(request)?;
+    let visitor = Visitor::of(request).await?;
+    let signed_in = match &visitor {
+        Visitor::SignedIn(signed_in) => (**signed_in).clone(),
+        Visitor::Stranger(_) => {
+            let half = Visitor::recognised(&app, request).await?.ok_or_else(|| sign_in_first(request))?;
+            let mut conn = app.db.read().await?;
+            if two_step::has_any(&mut conn, half.person.id).await.map_err(db::Error::from)? {
+                return Err(sign_in_first(request));
+            }
+            half
+        }
+    };
+    match (confirm_first(request, &signed_in.session), &visitor) {
+        (None, _) => Ok(Enrolling { signed_in, visitor }),
+        (Some(confirm), Visitor::SignedIn(_)) => Err(confirm),
+        (Some(_), Visitor::Stranger(_)) => Err(sign_in_first(request)),
+    }
+}
+
+impl Borrow<SignedIn> for Administrator {
+    fn borrow(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+/// The way through *Confirm it is you*, unless this session's person proved who they are a short while ago.
+fn confirm_first(request: &HttpRequest, session: &Session) -> Option<Refusal> {
+    let Ok(app) = app_of(request) else { return Some(Refusal::Internal) };
+    let allowed = match *request.method() {
+        Method::GET | Method::HEAD => app.config.lifetimes.confirm_after,
+        _ => app.config.lifetimes.confirm_after * 2,
+    };
+    let is_fresh = app.clock.now() - session.authenticated_at <= allowed;
+    (!is_fresh).then(|| Refusal::Confirm { location: by_way_of(&app, request, ReturnTo::confirm_url, urls::CONFIRM) })
+}
+
 /// 303 for a page, so that the browser comes back to it; 403 for a form, which is not sent again by itself.
 fn sign_in_first(request: &HttpRequest) -> Refusal {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Refusal::SignedOut;
     }
     let Ok(app) = app_of(request) else { return Refusal::Internal };
+    Refusal::SignIn { location: by_way_of(&app, request, ReturnTo::login_url, urls::LOGIN) }
+}
+
+/// The URL of a page that leads back to where this request went; without a way back where that is too long to carry.
+fn by_way_of(
+    app: &App,
+    request: &HttpRequest,
+    page: impl FnOnce(&ReturnTo, &PublicUrl, &RootKeys, DateTime<Utc>) -> String,
+    plain: &str,
+) -> String {
     let public_url = &app.config.server.public_url;
     let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
     let expires = app.clock.now() + app.config.lifetimes.pending_request;
-    let location = match ReturnTo::new(public_url, here) {
-        Some(target) => target.login_url(public_url, &app.keys, expires),
-        None => public_url.at(urls::LOGIN),
-    };
-    Refusal::SignIn { location }
+    match ReturnTo::new(public_url, here) {
+        Some(target) => page(&target, public_url, &app.keys, expires),
+        None => public_url.at(plain),
+    }
 }
 
 #[cfg(test)]

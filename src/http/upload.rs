@@ -62,7 +62,8 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Upload, Refusal
         return Err(Refusal::BadForm("not multipart/form-data"));
     }
     let broken = |_| Refusal::BadForm("a part did not arrive whole");
-    let (mut parts, mut upload, mut rest) = (Multipart::new(request.headers(), payload), Upload::default(), 0);
+    // The reader asks once more after the end.
+    let (mut parts, mut upload, mut rest) = (Multipart::new(request.headers(), payload.fuse()), Upload::default(), 0);
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(broken)?;
         let name = part.name().ok_or(Refusal::BadForm("a part without a name"))?.to_owned();

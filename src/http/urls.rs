@@ -53,6 +53,12 @@ pub const MCP: &str = "/mcp";
 
 /// The management API, whose resources are below it.
 pub const API: &str = "/api/v1";
+/// API keys.
+pub const API_KEYS: &str = "/api/v1/api-keys";
+/// One API key.
+pub const API_KEY: &str = "/api/v1/api-keys/{id}";
+/// Its rotation.
+pub const API_KEY_ROTATION: &str = "/api/v1/api-keys/{id}/rotate";
 /// Registered MCP servers.
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
 /// One of them.
@@ -69,11 +75,23 @@ pub const API_MEMBER: &str = "/api/v1/workspaces/{id}/members/{user}";
 pub const API_PLACES: &str = "/api/v1/places";
 /// One of them.
 pub const API_PLACE: &str = "/api/v1/places/{id}";
+/// Personal access tokens.
+pub const API_ACCESS_TOKENS: &str = "/api/v1/access-tokens";
+/// One of them.
+pub const API_ACCESS_TOKEN: &str = "/api/v1/access-tokens/{id}";
+/// Its successor.
+pub const API_ACCESS_TOKEN_ROTATE: &str = "/api/v1/access-tokens/{id}/rotate";
 
 /// The front page.
 pub const HOME: &str = "/";
 /// Sign-in.
 pub const LOGIN: &str = "/login";
+/// The second step of signing in.
+pub const LOGIN_CODE: &str = "/login/code";
+/// Signing in by a passkey.
+pub const LOGIN_PASSKEY: &str = "/login/passkey";
+/// Proving once more who one is.
+pub const CONFIRM: &str = "/confirm";
 /// Sign-out.
 pub const LOGOUT: &str = "/logout";
 /// Choose the first password, by a one-time link.
@@ -92,12 +110,36 @@ pub const DEVICE: &str = "/device";
 pub const MCP_SETUP: &str = "/settings/setup";
 /// MCP Setup → Set up a client → Test connection.
 pub const MCP_SETUP_TEST: &str = "/settings/setup/test";
+/// MCP Setup → API Keys.
+pub const KEYS: &str = "/settings/keys";
+/// One of them.
+pub const KEY: &str = "/settings/keys/{id}";
+/// Its end.
+pub const KEY_REVOKE: &str = "/settings/keys/{id}/revoke";
+/// Its successor, while it lives on.
+pub const KEY_ROTATE: &str = "/settings/keys/{id}/rotate";
+/// Its successor, at once.
+pub const KEY_REPLACE: &str = "/settings/keys/{id}/replace";
 /// MCP Setup → API Keys → Create Key.
 pub const NEW_API_KEY: &str = "/settings/keys/new";
 /// MCP Setup → OAuth Clients → Register New OAuth Client.
 pub const NEW_CLIENT: &str = "/settings/clients/new";
 /// Sidebar → Get JWT Token.
 pub const JWT_TOKEN: &str = "/settings/token";
+/// Ends a token that was made there.
+pub const JWT_TOKEN_REVOKE: &str = "/settings/token/revoke";
+/// The token that was just made, as a file.
+pub const JWT_TOKEN_FILE: &str = "/settings/token/file";
+/// Settings → MCP Setup → Access Tokens.
+pub const ACCESS_TOKENS: &str = "/settings/tokens";
+/// A new one.
+pub const ACCESS_TOKENS_NEW: &str = "/settings/tokens/new";
+/// One of them.
+pub const ACCESS_TOKEN: &str = "/settings/tokens/{id}";
+/// Its successor.
+pub const ACCESS_TOKEN_ROTATE: &str = "/settings/tokens/{id}/rotate";
+/// Its end.
+pub const ACCESS_TOKEN_REVOKE: &str = "/settings/tokens/{id}/revoke";
 /// Sidebar → the workspace switcher.
 pub const SWITCH_WORKSPACE: &str = "/settings/workspace";
 /// Every component in every state; in development builds only.
@@ -147,6 +189,18 @@ pub const WORKSPACE_PLACES: &str = "/settings/workspaces/{workspace}/places";
 pub const WORKSPACE_SERVERS: &str = "/settings/workspaces/{workspace}/servers";
 /// Its name, its title and its end.
 pub const WORKSPACE_ITSELF: &str = "/settings/workspaces/{workspace}/itself";
+/// Settings → Profile.
+pub const PROFILE: &str = "/settings/profile";
+/// Settings → Security.
+pub const SECURITY: &str = "/settings/security";
+/// Settings → Security → Two-step sign-in.
+pub const TWO_STEP: &str = "/settings/two-step";
+/// Settings → Security → Passkeys.
+pub const PASSKEYS: &str = "/settings/passkeys";
+/// Settings → Security → Password.
+pub const PASSWORD: &str = "/settings/password";
+/// Settings → Sessions.
+pub const SESSIONS: &str = "/settings/sessions";
 /// Administration → Connection doctor.
 pub const DOCTOR: &str = "/admin/doctor";
 /// Administration → Recent connections.

@@ -106,14 +106,15 @@ fn judge(wanted: NewPerson, now: DateTime<Utc>) -> Result<(NewUser, Vec<String>)
     Ok((user, wanted.groups))
 }
 
-fn display_name(name: &str) -> Result<String, Refusal> {
+/// A name to be shown by, without what surrounds it.
+pub(super) fn display_name(name: &str) -> Result<String, Refusal> {
     let trimmed = name.trim();
     let fits = (1..=128).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
     if fits { Ok(trimmed.to_owned()) } else { Err(Refusal::DisplayName(name.to_owned())) }
 }
 
 /// Nothing proves an address but a message that arrives; this only catches what is none at all.
-fn email(address: String) -> Result<String, Refusal> {
+pub(super) fn email(address: String) -> Result<String, Refusal> {
     let clean = !address.chars().any(|c| c.is_whitespace() || c.is_control()) && address.len() <= 254;
     match address.split_once('@') {
         Some((local, domain)) if clean && !local.is_empty() && !domain.is_empty() && !domain.contains('@') => {

@@ -36,7 +36,7 @@ pub async fn disable(conn: &mut Connection, user: UserId, origin: &Origin, now: 
     }
     User::set_disabled(conn, user, Some(now)).await?;
     setup_link::void(conn, user).await?;
-    Session::end_all(conn, user, now).await?;
+    Session::end_all_but(conn, user, None, now).await?;
     audit::record(conn, Entry::new(Event::PersonDisabled).user(user), origin, now).await?;
     Ok(Disable::Disabled)
 }

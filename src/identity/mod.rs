@@ -2,24 +2,36 @@
 //!
 //! Nouns: [`user`], [`group`], [`service_account`], [`session`],
 //! [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
-//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`], [`membership`].
+//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`], [`membership`],
+//! [`change_profile`](mod@change_profile), [`change_password`](mod@change_password), [`end_sessions`](mod@end_sessions),
+//! [`second_step`](mod@second_step), [`two_step`], [`keyring`].
 
 mod account_name;
 pub mod add_group;
 pub mod add_person;
+pub mod change_password;
+pub mod change_profile;
 pub mod disable;
+pub mod end_sessions;
 pub mod group;
+pub mod keyring;
 pub mod linked_account;
 pub mod membership;
 mod new_password;
+pub mod passkey;
 mod person;
 pub mod recognise;
+pub mod recovery_code;
+pub mod second_step;
 pub mod service_account;
 pub mod session;
 pub mod set_up;
 pub mod setup_link;
 pub mod sign_in;
 pub mod sign_out;
+pub mod totp;
+pub mod two_step;
+pub mod used_challenge;
 pub mod user;
 mod username;
 

@@ -130,3 +130,19 @@ pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<Serv
     use service_accounts as table;
     table::table.filter(table::name.eq(name)).select(table::id).first(conn).await.optional()
 }
+
+/// The names of these service accounts.
+pub async fn names(conn: &mut Connection, ids: &[ServiceAccountId]) -> QueryResult<Vec<(ServiceAccountId, String)>> {
+    use service_accounts as table;
+    table::table.filter(table::id.eq_any(ids)).select((table::id, table::name)).load(conn).await
+}
+
+/// As many accounts as one can choose among.
+const MOST: i64 = 200;
+
+/// The service accounts of a workspace that may act, by name.
+pub async fn of_workspace(conn: &mut Connection, workspace: PlaceId) -> QueryResult<Vec<(ServiceAccountId, String)>> {
+    use service_accounts as table;
+    let acting = table::table.filter(table::workspace_id.eq(workspace).and(table::disabled_at.is_null()));
+    acting.order(table::name).limit(MOST).select((table::id, table::name)).load(conn).await
+}

@@ -58,7 +58,18 @@ pub struct Opening {
     key_version: KeyVersion,
     browser: Browser,
     lifetime: TimeDelta,
-    replaces: Option<SessionId>,
+    before: Before,
+}
+
+/// What becomes of the session that the browser has now.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    /// It has none.
+    Nothing,
+    /// It ends, whoever's it is.
+    Ends(SessionId),
+    /// It goes on under the fresh token, if it is of the person who proved who they are.
+    GoesOn(SessionId),
 }
 
 impl Opening {
@@ -66,12 +77,24 @@ impl Opening {
     pub fn new(keys: &RootKeys, random: &Random, browser: Browser, lifetime: TimeDelta) -> (Self, PlainToken) {
         let token = PlainToken::fresh(TokenKind::Session, random);
         let hash = keys.hash(&token);
-        (Self { hash, key_version: keys.version(), browser, lifetime, replaces: None }, token)
+        (Self { hash, key_version: keys.version(), browser, lifetime, before: Before::Nothing }, token)
     }
 
     /// The same, ending the session that the browser has now, whoever's it is.
     pub fn replacing(self, session: Option<SessionId>) -> Self {
-        Self { replaces: session, ..self }
+        Self { before: session.map_or(Before::Nothing, Before::Ends), ..self }
+    }
+
+    /// The same, going on with the session that the browser has now: its person proves once more who they are.
+    ///
+    /// Its token is replaced, so that whoever had a copy of it is out (ASVS 7.2.4).
+    pub fn continuing(self, session: SessionId) -> Self {
+        Self { before: Before::GoesOn(session), ..self }
+    }
+
+    /// True when this goes on with a session.
+    pub(super) fn continues(&self) -> bool {
+        matches!(self.before, Before::GoesOn(_))
     }
 
     /// Begins the session for `user`, who just proved who they are by `amr`.
@@ -82,8 +105,14 @@ impl Opening {
         amr: &Words,
         now: DateTime<Utc>,
     ) -> QueryResult<Session> {
-        if let Some(old) = self.replaces {
-            Session::end(conn, old, now).await?;
+        match self.before {
+            Before::Nothing => {}
+            Before::Ends(old) => drop(Session::end(conn, old, now).await?),
+            Before::GoesOn(old) => {
+                if let Some(session) = self.go_on(conn, (old, user), amr, now).await? {
+                    return Ok(session);
+                }
+            }
         }
         diesel::insert_into(sessions::table)
             .values((
@@ -101,10 +130,32 @@ impl Opening {
             .get_result(conn)
             .await
     }
+
+    /// `None` when the session has ended meanwhile, or is somebody else's.
+    async fn go_on(
+        &self,
+        conn: &mut Connection,
+        (session, user): (SessionId, UserId),
+        amr: &Words,
+        now: DateTime<Utc>,
+    ) -> QueryResult<Option<Session>> {
+        diesel::update(sessions::table.find(session))
+            .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
+            .set((
+                sessions::token_hash.eq(&self.hash),
+                sessions::key_version.eq(self.key_version),
+                (sessions::authenticated_at.eq(now), sessions::last_seen_at.eq(now)),
+                sessions::amr.eq(amr),
+            ))
+            .returning(Session::as_returning())
+            .get_result(conn)
+            .await
+            .optional()
+    }
 }
 
 /// Enough of a `User-Agent` to recognise one's own browser by.
-fn shortened(user_agent: &str) -> String {
+pub fn shortened(user_agent: &str) -> String {
     user_agent.chars().filter(|c| !c.is_control()).take(256).collect()
 }
 
@@ -158,11 +209,52 @@ impl Session {
         announce(conn, ended).await.map(|()| ended > 0)
     }
 
-    /// Ends every session of a person, and says how many.
-    pub(super) async fn end_all(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> QueryResult<usize> {
+    /// Ends every session of a person, but the one that is kept, and says which.
+    pub(super) async fn end_all_but(
+        conn: &mut Connection,
+        user: UserId,
+        kept: Option<SessionId>,
+        now: DateTime<Utc>,
+    ) -> QueryResult<Vec<SessionId>> {
         let going = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
+        let going = going.filter(sessions::id.ne_all(kept.as_slice()));
+        let update = diesel::update(going).set(sessions::ended_at.eq(now)).returning(sessions::id);
+        let ended: Vec<SessionId> = update.get_results(conn).await?;
+        announce(conn, ended.len()).await.map(|()| ended)
+    }
+
+    /// Notes that its person proved something more, in the middle of it. The proof that began it is as old as before.
+    pub(super) async fn strengthen(&self, conn: &mut Connection, by: &[&str]) -> QueryResult<()> {
+        let more = by.iter().copied().filter(|word| !self.amr.has(word)).map(str::to_owned);
+        let amr = Words(self.amr.0.iter().cloned().chain(more).collect());
+        diesel::update(sessions::table.find(self.id)).set(sessions::amr.eq(amr)).execute(conn).await.map(drop)
+    }
+
+    /// Ends one session if it is this person's; false when it is not, or was over.
+    pub(super) async fn end_own(
+        conn: &mut Connection,
+        (id, user): (SessionId, UserId),
+        now: DateTime<Utc>,
+    ) -> QueryResult<bool> {
+        let going = sessions::table.find(id).filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
         let ended = diesel::update(going).set(sessions::ended_at.eq(now)).execute(conn).await?;
-        announce(conn, ended).await.map(|()| ended)
+        announce(conn, ended).await.map(|()| ended > 0)
+    }
+
+    /// The live sessions of a person, the last used first.
+    pub async fn of_user(
+        conn: &mut Connection,
+        user: UserId,
+        idle: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> QueryResult<Vec<Self>> {
+        sessions::table
+            .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
+            .filter(sessions::expires_at.gt(now).and(sessions::last_seen_at.gt(now - idle)))
+            .order((sessions::last_seen_at.desc(), sessions::id))
+            .select(Self::as_select())
+            .load(conn)
+            .await
     }
 
     /// Takes up to `batch` sessions that somebody ended and of which nobody was told yet. Each is taken once, whoever asks.

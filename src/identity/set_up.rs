@@ -4,10 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
 use serde_json::json;
 
+use super::second_step::FirstStep;
 use super::session::Opening;
-use super::sign_in::by_password;
+use super::sign_in::{by_password, needs_second_step, started};
 use super::{Session, User, setup_link};
 use crate::audit::{self, Entry, Event, Origin};
+use crate::config::SecondFactorPolicy;
 use crate::crypto::{HashedToken, PasswordHash, PlainToken, Random, RootKeys};
 use crate::db::Connection;
 use crate::types::UserId;
@@ -45,6 +47,8 @@ pub async fn issue(
 pub enum Redeem {
     /// The password is set and a fresh session began; every other session of the person has ended.
     Done(Session),
+    /// The password is set, every session of the person has ended, and the second step is still to be taken.
+    SecondStep(FirstStep),
     /// The link is unknown, used or expired, or its person is disabled.
     Refused,
 }
@@ -54,7 +58,7 @@ pub async fn redeem(
     conn: &mut Connection,
     link: &[HashedToken],
     password: &PasswordHash,
-    opening: &Opening,
+    (opening, policy): (&Opening, SecondFactorPolicy),
     origin: &Origin,
     now: DateTime<Utc>,
 ) -> QueryResult<Redeem> {
@@ -69,10 +73,11 @@ pub async fn redeem(
     }
     User::set_password(conn, id, password, now).await?;
     setup_link::void(conn, id).await?;
-    Session::end_all(conn, id, now).await?;
+    Session::end_all_but(conn, id, None, now).await?;
     audit::record(conn, Entry::new(Event::PasswordSet).user(id), origin, now).await?;
-    let session = opening.begin(conn, id, &by_password(), now).await?;
-    let entry = Entry::new(Event::SignedIn).user(id).detail(json!({ "session": session.id }));
-    audit::record(conn, entry, origin, now).await?;
-    Ok(Redeem::Done(session))
+    let Some(user) = User::hold(conn, id).await? else { return Ok(Redeem::Refused) };
+    if needs_second_step(conn, &user, policy).await? {
+        return Ok(Redeem::SecondStep(FirstStep::of(&user)));
+    }
+    started(conn, opening, (id, &by_password()), json!({}), origin, now).await.map(Redeem::Done)
 }

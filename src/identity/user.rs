@@ -84,6 +84,13 @@ impl User {
         users::table.find(id).select(Self::as_select()).first(conn).await.optional()
     }
 
+    /// The names by which these people sign in.
+    pub async fn names(conn: &mut Connection, ids: &[UserId]) -> QueryResult<Vec<(UserId, String)>> {
+        let named = users::table.filter(users::id.eq_any(ids)).select((users::id, users::username));
+        let found: Vec<(UserId, Username)> = named.load(conn).await?;
+        Ok(found.into_iter().map(|(id, name)| (id, name.to_string())).collect())
+    }
+
     /// The person of that name.
     pub async fn named(conn: &mut Connection, name: &Username) -> QueryResult<Option<Self>> {
         users::table.filter(users::username.eq(name)).select(Self::as_select()).first(conn).await.optional()
@@ -121,6 +128,18 @@ impl User {
     ) -> QueryResult<usize> {
         let values = (users::password_hash.eq(hash), users::password_changed_at.eq(now));
         diesel::update(users::table.find(id)).set(values).execute(conn).await
+    }
+
+    /// Stores what a person says about themselves.
+    pub(super) async fn set_profile(
+        conn: &mut Connection,
+        id: UserId,
+        display_name: &str,
+        email: Option<&str>,
+    ) -> QueryResult<()> {
+        let values = (users::display_name.eq(display_name), users::email.eq(email));
+        diesel::update(users::table.find(id)).set(values).execute(conn).await?;
+        changes::announce(conn, super::CHANGED).await
     }
 
     /// Stores the same password at another cost, unless it was changed meanwhile.

@@ -11,15 +11,16 @@ use crate::app::App;
 use crate::db;
 use crate::db::changes::Change;
 use crate::grants::{client, revocation, signing_key};
-use crate::{identity, places, upstreams};
+use crate::{credentials, identity, places, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 6] = [
+const TOPICS: [&str; 7] = [
     revocation::CHANGED,
     identity::CHANGED,
     client::CHANGED,
+    credentials::CHANGED,
     signing_key::CHANGED,
     places::CHANGED,
     upstreams::CHANGED,
@@ -91,9 +92,10 @@ impl Due {
 /// Forgets what is read one by one, whenever somebody asks for it.
 fn forget(app: &App, topic: &str) {
     match topic {
-        // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more.
+        // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more; workspaces act, too.
         identity::CHANGED | places::CHANGED => app.access.forget_subjects(),
         client::CHANGED => app.access.forget_clients(),
+        credentials::CHANGED => app.access.forget_keys(),
         _ => {}
     }
 }

@@ -13,7 +13,7 @@ use crate::grants::{
     pushed_request, refresh_token, revocation, signing_key, used_assertion,
 };
 use crate::identity::session::{FAMILIAR_FOR, Session};
-use crate::identity::setup_link;
+use crate::identity::{setup_link, used_challenge};
 
 const EVERY: Duration = Duration::from_secs(600);
 /// How long spent codes, used refresh tokens and ended grants are kept, so that a replay is still noticed and a person can
@@ -54,5 +54,6 @@ pub async fn expire(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<us
         + logout_notice::expire(conn, before).await?
         + flow_step::expire(conn, now - flow_step::KEPT_FOR).await?
         + Session::expire(conn, now - FAMILIAR_FOR, BATCH).await?
-        + setup_link::expire(conn, before).await?)
+        + setup_link::expire(conn, before).await?
+        + used_challenge::expire(conn, now).await?)
 }

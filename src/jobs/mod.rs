@@ -6,6 +6,7 @@
 //! | [`back_channel_logout`] | when a session ended, and every five seconds | tells apps that it did |
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
+//! | [`last_used`] | every 30 seconds, and when the server stops | writes down when API keys were last used |
 //! | [`reap`] | every hour, one node at a time | forgets clients that nobody uses |
 //! | [`rotate_keys`] | every ten minutes | lets one signing key follow another on schedule |
 //! | [`timeline`] | every second | writes down the steps of authorization attempts |
@@ -14,6 +15,7 @@ pub mod audit;
 pub mod back_channel_logout;
 pub mod changes;
 pub mod expire;
+pub mod last_used;
 pub mod reap;
 pub mod rotate_keys;
 pub mod timeline;
@@ -36,6 +38,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(reap::run(Arc::clone(app))),
         tokio::spawn(back_channel_logout::run(Arc::clone(app))),
         tokio::spawn(timeline::run(Arc::clone(app))),
+        tokio::spawn(last_used::run(Arc::clone(app))),
         tokio::spawn(audit::run(Arc::clone(app))),
     ])
 }

@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::crypto::statement::StatementAlgorithm;
 use crate::grants::client_metadata::AuthMethod;
-use crate::grants::sign::{ACR, PersonClaims};
+use crate::grants::sign::PersonClaims;
 use crate::http::{dpop, urls};
-use crate::types::{ResponseMode, known_scopes};
+use crate::types::{Acr, ResponseMode, known_scopes};
 
 /// What clients learn of us. Members that would be empty are not there, never `null`.
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
     prompt_values_supported: [&'static str; PROMPTS.len()],
-    acr_values_supported: [&'static str; 1],
+    acr_values_supported: [&'static str; Acr::ALL.len()],
     claims_parameter_supported: bool,
     request_parameter_supported: bool,
     request_object_signing_alg_values_supported: [&'static str; StatementAlgorithm::ALL.len()],
@@ -102,7 +102,7 @@ fn metadata(app: &App) -> Metadata {
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
         prompt_values_supported: PROMPTS,
-        acr_values_supported: [ACR],
+        acr_values_supported: Acr::ALL.map(Acr::name),
         // Tolerated, and left at what the scope opens.
         claims_parameter_supported: false,
         request_parameter_supported: true,

@@ -11,13 +11,14 @@ use super::error::Error;
 use super::own_token;
 use crate::access::authenticate::Inspected;
 use crate::app::App;
+use crate::crypto::jwt::{self, TokenType};
 use crate::crypto::{PlainToken, TokenKind};
 use crate::grants::client::{Client, ClientOrigin};
 use crate::grants::introspect::{self, Live};
-use crate::grants::sign::{AccessTokenClaims, Actor, Audience, Confirmation};
+use crate::grants::sign::{Actor, Audience, Confirmation};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
-use crate::types::{Scope, SubjectId, known_scopes};
+use crate::types::{Scope, ServerId, SubjectId, known_scopes};
 
 /// `POST /oauth/introspect`: a token that is not good, or none of this client's business, is inactive, and nothing else is
 /// said of it (§2.2).
@@ -30,6 +31,7 @@ pub async fn post(app: Data<App>, request: HttpRequest, form: ClientRequest) -> 
     // The hint is only a hint (§2.1); a token tells its kind by itself.
     let answer = match PlainToken::parse(TokenKind::Refresh, token) {
         Some(token) => refresh_token(&app, &request, &form.client, &token).await?,
+        None if jwt::says_to_be(token, TokenType::PersonalToken) => personal_token(&app, &form.client, token).await?,
         None => access_token(&app, &form.client, token).await?,
     };
     let mut response = HttpResponse::Ok();
@@ -57,7 +59,8 @@ struct Active {
     username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
-    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
     iat: i64,
     sub: SubjectId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,12 +78,15 @@ struct Active {
     cnf: Option<Confirmation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<Actor>,
+    /// The one server that a personal access token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp_server_id: Option<ServerId>,
 }
 
 /// An access token, judged from memory as at a door of ours: its scope and groups are those of now.
 async fn access_token(app: &App, client: &Client, token: &str) -> Result<Option<Active>, Error> {
     let Some(claims) = own_token::claims(app, token).await? else { return Ok(None) };
-    if !may_ask(client, &claims) {
+    if claims.client_id != client.id && !is_for(client, &claims.aud) {
         return Ok(None);
     }
     let (hears_changes, now) = (app.access.is_current(&app.changes), app.clock.now());
@@ -92,7 +98,7 @@ async fn access_token(app: &App, client: &Client, token: &str) -> Result<Option<
         client_id: claims.client_id,
         username: scope.has(known_scopes::PROFILE).then(|| subject.name().to_owned()),
         token_type: Some(if claims.cnf.is_some() { "DPoP" } else { "Bearer" }),
-        exp: claims.exp,
+        exp: Some(claims.exp),
         iat: claims.iat,
         sub: claims.sub,
         aud: Some(claims.aud),
@@ -103,15 +109,53 @@ async fn access_token(app: &App, client: &Client, token: &str) -> Result<Option<
         groups: scope.has(known_scopes::GROUPS).then(|| subject.groups().to_vec()),
         cnf: claims.cnf,
         act: claims.act,
+        mcp_server_id: None,
         scope,
     }))
 }
 
-/// The client that a token was issued to, and the resource that it is for if an administrator has said that this client is that
-/// resource (§4: nobody else may fish for tokens).
-fn may_ask(client: &Client, claims: &AccessTokenClaims) -> bool {
-    let is_resource = |resource: &String| client.origin == ClientOrigin::Administrator && claims.aud.has(resource);
-    claims.client_id == client.id || client.options.resource_identifier.as_ref().is_some_and(is_resource)
+/// True when an administrator has said that this client is a resource that tokens of this audience are for: it may ask about
+/// them, and so may the client that a token was issued to (§4: nobody else may fish for tokens).
+fn is_for(client: &Client, audience: &Audience) -> bool {
+    let resource = client.options.resource_identifier.as_ref();
+    client.origin == ClientOrigin::Administrator && resource.is_some_and(|resource| audience.has(resource))
+}
+
+/// A personal access token, for the resource that it is for: such a resource has no other way to know that it is alive.
+async fn personal_token(app: &App, client: &Client, token: &str) -> Result<Option<Active>, Error> {
+    let (hears_changes, now) = (app.access.is_current(&app.changes), app.clock.now());
+    let hashes = app.keys.hashes(&PlainToken::signed(token));
+    let remembered = hashes.first().and_then(|newest| app.access.remembered_token(newest, hears_changes));
+    let found = match remembered {
+        Some(known) => known,
+        None => app.access.look_up_token(&app.db, &hashes, hears_changes).await?,
+    };
+    let Some(token) = found else { return Ok(None) };
+    let audience = Audience::One(token.audience.clone());
+    if !is_for(client, &audience) {
+        return Ok(None);
+    }
+    let standing = app.access.standing_of_token(&app.db, &token, hears_changes, now).await?;
+    let Some((subject, scope)) = standing else { return Ok(None) };
+    Ok(Some(Active {
+        active: true,
+        client_id: token.client_id.clone(),
+        username: None,
+        token_type: Some("Bearer"),
+        exp: token.stops_at().map(|end| end.timestamp()),
+        iat: token.created_at.timestamp(),
+        sub: subject.id(),
+        aud: Some(audience),
+        iss: app.issuer().to_owned(),
+        jti: Some(token.jti.clone()),
+        auth_time: None,
+        amr: Vec::new(),
+        groups: None,
+        cnf: None,
+        act: None,
+        mcp_server_id: token.server_id,
+        scope,
+    }))
 }
 
 /// A refresh token, which is nobody's business but its client's.
@@ -131,7 +175,7 @@ async fn refresh_token(
         client_id: grant.client_id,
         username: grant.scope.has(known_scopes::PROFILE).then(|| person.username.clone()),
         token_type: None,
-        exp: token.expires_at.timestamp(),
+        exp: Some(token.expires_at.timestamp()),
         iat: token.created_at.timestamp(),
         sub: SubjectId::Person(person.id),
         aud: None,
@@ -142,6 +186,7 @@ async fn refresh_token(
         groups: None,
         cnf: grant.dpop_jkt.map(|jkt| Confirmation { jkt }),
         act: None,
+        mcp_server_id: None,
         scope: grant.scope,
     }))
 }

@@ -32,6 +32,6 @@ pub async fn get(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, C
             let about = PersonClaims::of(person, &principal.scope);
             Ok(HttpResponse::Ok().no_store().json(UserInfo { sub: person.id, about }))
         }
-        Subject::Person(_) | Subject::Service(_) => Err(needed()),
+        Subject::Person(_) | Subject::Service(_) | Subject::Workspace(_) => Err(needed()),
     }
 }

@@ -26,6 +26,8 @@ pub enum Actor {
         /// Where it belongs.
         workspace: PlaceId,
     },
+    /// A workspace, by a key of its own.
+    Workspace(PlaceId),
 }
 
 impl Actor {
@@ -40,7 +42,8 @@ impl Actor {
             _ if self.is_above() => Ok(Some(Role::Owner)),
             Self::Person { id, .. } => member::role(conn, workspace, id).await,
             Self::Program { workspace: own, .. } if own == workspace => Ok(Some(Role::Admin)),
-            Self::Program { .. } | Self::Operator => Ok(None),
+            Self::Workspace(own) if own == workspace => Ok(Some(Role::Admin)),
+            Self::Program { .. } | Self::Workspace(_) | Self::Operator => Ok(None),
         }
     }
 
@@ -48,7 +51,7 @@ impl Actor {
     pub fn person(&self) -> Option<UserId> {
         match self {
             Self::Person { id, .. } => Some(*id),
-            Self::Operator | Self::Program { .. } => None,
+            Self::Operator | Self::Program { .. } | Self::Workspace(_) => None,
         }
     }
 
@@ -58,6 +61,7 @@ impl Actor {
             Self::Operator => json!("operator"),
             Self::Person { id, .. } => json!({ "person": id }),
             Self::Program { id, .. } => json!({ "service_account": id }),
+            Self::Workspace(id) => json!({ "workspace": id }),
         }
     }
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
-use crate::schema::{client_ownerships, places, servers, service_accounts};
+use crate::schema::{api_keys, client_ownerships, places, servers, service_accounts};
 use crate::types::PlaceId;
 
 /// How many things are in a place, with what is in the places below it.
@@ -23,11 +23,14 @@ impl Contents {
         let accounts = accounts.count().get_result(conn).await?;
         let clients = client_ownerships::table.filter(client_ownerships::workspace_id.eq(place));
         let clients = clients.count().get_result(conn).await?;
+        let keys = api_keys::table.filter(api_keys::workspace_id.eq(place).and(api_keys::revoked_at.is_null()));
+        let keys = keys.count().get_result(conn).await?;
         Ok(Self(vec![
             (servers, "server", "servers"),
             (places, "project or folder", "projects and folders"),
             (accounts, "M2M account", "M2M accounts"),
             (clients, "OAuth client", "OAuth clients"),
+            (keys, "API key", "API keys"),
         ]))
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::Tree;
 use crate::types::PlaceId;
 
 /// Where a thing is: its workspace first, then the project and the folder that it is in, if any.
@@ -70,6 +71,18 @@ impl Reach {
         match self {
             Self::Everywhere => true,
             Self::Places(places) => path.places().any(|place| places.contains(&place)),
+        }
+    }
+
+    /// What of it lies within `ceiling`, too: of two places, one in the other, the inner one.
+    pub fn meet(&self, ceiling: &Self, tree: &Tree) -> Self {
+        match (self, ceiling) {
+            (Self::Everywhere, other) | (other, Self::Everywhere) => other.clone(),
+            (Self::Places(ours), Self::Places(theirs)) => Self::of(
+                ours.union(theirs)
+                    .copied()
+                    .filter(|id| tree.path(*id).is_some_and(|path| self.covers(&path) && ceiling.covers(&path))),
+            ),
         }
     }
 

@@ -106,6 +106,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::places::Reach;
 
     fn place(kind: Kind, parent: Option<PlaceId>, name: &str) -> Place {
         let created_at = DateTime::UNIX_EPOCH;
@@ -116,6 +117,33 @@ mod tests {
             name: name.parse().unwrap(),
             title: name.to_uppercase(),
             created_at,
+        }
+    }
+
+    #[test]
+    fn of_two_reaches_what_lies_within_both_is_left() {
+        let place = |kind, parent, name: &str| Place {
+            id: PlaceId::fresh(),
+            kind,
+            parent,
+            name: name.parse().unwrap(),
+            title: name.to_owned(),
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        let workspace = place(Kind::Workspace, None, "acme");
+        let project = place(Kind::Project, Some(workspace.id), "apps");
+        let other = place(Kind::Workspace, None, "other");
+        let [workspace_id, project_id, other_id] = [workspace.id, project.id, other.id];
+        let tree = Tree::new(vec![workspace, project, other]);
+        for (one, two, both) in [
+            (Reach::Everywhere, Reach::of([project_id]), Reach::of([project_id])),
+            (Reach::of([workspace_id]), Reach::of([project_id, other_id]), Reach::of([project_id])),
+            (Reach::of([workspace_id, other_id]), Reach::of([other_id]), Reach::of([other_id])),
+            (Reach::of([workspace_id]), Reach::of([other_id]), Reach::of([])),
+            (Reach::of([workspace_id]), Reach::of([]), Reach::of([])),
+        ] {
+            assert_eq!(one.meet(&two, &tree), both);
+            assert_eq!(two.meet(&one, &tree), both);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::http::device_limits::DeviceLimits;
 use crate::http::flow::FlowLimits;
 use crate::http::limit::{
-    DocumentLimit, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
+    DocumentLimit, KeyLimits, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
 };
 use crate::http::page::Site;
 use crate::web::consent::Tools;
@@ -39,6 +39,9 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     handle.stop(true).await;
     app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
+    if let Err(error) = jobs::last_used::write(&app).await {
+        tracing::warn!(%error, "could not write down when keys were last used");
+    }
     serving.await.map_err(io::Error::other)?
 }
 
@@ -49,6 +52,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let flows = Data::new(FlowLimits::new(&app.clock));
     let registration = Data::new(RegistrationLimit::new(&app.clock));
     let pushing = Data::new(PushLimit::new(&app.clock));
+    let keys = Data::new(KeyLimits::new(&app.clock));
     let documents = Data::new(DocumentLimit::new(&app.clock));
     let refusals = Data::new(RefusalLimit::new(&app.clock));
     let proofs = Data::new(ProofLimit::new(&app.clock));
@@ -67,6 +71,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(pushing.clone())
             .app_data(documents.clone())
             .app_data(refusals.clone())
+            .app_data(keys.clone())
             .app_data(proofs.clone())
             .app_data(devices.clone())
             .app_data(trials.clone())

@@ -120,7 +120,33 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     let secret = secret.route(web::delete().to(clients::end_secret));
     config.service(secret.default_service(web::to(api::only_delete)));
     config.configure(|config| workspaces(config, public_url, server));
+    config.configure(|config| keys(config, public_url, server));
+    config.configure(|config| tokens(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
+}
+
+/// API keys.
+fn keys(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::api_keys;
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_KEYS).route(read(api_keys::list)).route(web::post().to(api_keys::post));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_KEY).route(read(api_keys::get)).route(web::delete().to(api_keys::delete));
+    config.service(one.default_service(web::to(api::get_or_delete)));
+    let rotation = at(urls::API_KEY_ROTATION).route(web::post().to(api_keys::rotate_one));
+    config.service(rotation.default_service(web::to(api::only_post)));
+}
+
+/// Personal access tokens.
+fn tokens(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::access_tokens;
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_ACCESS_TOKENS).route(read(access_tokens::list)).route(web::post().to(access_tokens::post));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_ACCESS_TOKEN).route(read(access_tokens::get)).route(web::delete().to(access_tokens::delete));
+    config.service(one.default_service(web::to(api::get_or_delete)));
+    let rotation = at(urls::API_ACCESS_TOKEN_ROTATE).route(web::post().to(access_tokens::rotate));
+    config.service(rotation.default_service(web::to(api::only_post)));
 }
 
 /// Workspaces, projects and folders, who is in them, and which servers.
@@ -146,8 +172,10 @@ fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &Serve
 }
 
 fn pages(config: &mut ServiceConfig) {
-    use pages::settings::{apps, setup};
-    use pages::{admin, consent, device, home, set_up, sign_in, sign_out};
+    use pages::settings::{
+        apps, jwt_token, keys, passkeys, password, profile, security, sessions, setup, tokens, two_step,
+    };
+    use pages::{admin, consent, device, home, reauthenticate, set_up, sign_in, sign_out};
     config
         .service(web::resource(urls::HOME).route(read(home::get)))
         .service(
@@ -155,6 +183,18 @@ fn pages(config: &mut ServiceConfig) {
                 .wrap(from_fn(flow::watch))
                 .route(read(sign_in::get))
                 .route(web::post().to(sign_in::post)),
+        )
+        .service(
+            web::resource(urls::LOGIN_CODE)
+                .wrap(from_fn(flow::watch))
+                .route(read(sign_in::code::get))
+                .route(web::post().to(sign_in::code::post)),
+        )
+        .service(
+            web::resource(urls::LOGIN_PASSKEY).wrap(from_fn(flow::watch)).route(web::post().to(sign_in::passkey::post)),
+        )
+        .service(
+            web::resource(urls::CONFIRM).route(read(reauthenticate::get)).route(web::post().to(reauthenticate::post)),
         )
         .service(web::resource(urls::LOGOUT).route(read(sign_out::get)).route(web::post().to(sign_out::post)))
         .service(web::resource(urls::SETUP).route(read(set_up::get)).route(web::post().to(set_up::post)))
@@ -167,10 +207,40 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(urls::DEVICE).route(read(device::get)).route(web::post().to(device::post)))
         .service(web::resource(urls::APPS).route(read(apps::get)))
         .service(web::resource(urls::REVOKE_APPS).route(read(apps::ask)).route(web::post().to(apps::post)))
+        .service(web::resource(urls::KEYS).route(read(keys::get)))
+        .service(web::resource(urls::NEW_API_KEY).route(read(keys::new)).route(web::post().to(keys::make)))
+        .service(web::resource(urls::KEY).route(read(keys::one)))
+        .service(web::resource(urls::KEY_REVOKE).route(read(keys::confirm_revoke)).route(web::post().to(keys::revoke)))
+        .service(web::resource(urls::KEY_ROTATE).route(read(keys::confirm_rotate)).route(web::post().to(keys::rotate)))
+        .service(
+            web::resource(urls::KEY_REPLACE).route(read(keys::confirm_replace)).route(web::post().to(keys::replace)),
+        )
+        .service(web::resource(urls::JWT_TOKEN).route(read(jwt_token::get)).route(web::post().to(jwt_token::post)))
+        .service(web::resource(urls::JWT_TOKEN_REVOKE).route(web::post().to(jwt_token::revoke)))
+        .service(web::resource(urls::ACCESS_TOKENS).route(read(tokens::get)))
+        .service(web::resource(urls::ACCESS_TOKENS_NEW).route(read(tokens::new)).route(web::post().to(tokens::make)))
+        .service(web::resource(urls::ACCESS_TOKEN).route(read(tokens::one)))
+        .service(
+            web::resource(urls::ACCESS_TOKEN_ROTATE)
+                .route(read(tokens::confirm_rotate))
+                .route(web::post().to(tokens::rotate)),
+        )
+        .service(
+            web::resource(urls::ACCESS_TOKEN_REVOKE)
+                .route(read(tokens::confirm_revoke))
+                .route(web::post().to(tokens::revoke)),
+        )
+        .service(web::resource(urls::JWT_TOKEN_FILE).route(web::post().to(jwt_token::file)))
         .configure(clients)
         .configure(workspace_pages)
         .service(web::resource(urls::MCP_SETUP).route(read(setup::get)))
         .service(web::resource(urls::MCP_SETUP_TEST).route(web::post().to(setup::trial::post)))
+        .service(web::resource(urls::PROFILE).route(read(profile::get)).route(web::post().to(profile::post)))
+        .service(web::resource(urls::SECURITY).route(read(security::get)).route(web::post().to(security::post)))
+        .service(web::resource(urls::TWO_STEP).route(read(two_step::get)).route(web::post().to(two_step::post)))
+        .service(web::resource(urls::PASSKEYS).route(read(passkeys::get)).route(web::post().to(passkeys::post)))
+        .service(web::resource(urls::PASSWORD).route(read(password::get)).route(web::post().to(password::post)))
+        .service(web::resource(urls::SESSIONS).route(read(sessions::get)).route(web::post().to(sessions::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))

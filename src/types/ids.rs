@@ -75,6 +75,8 @@ ids! {
     PushedRequestId;
     /// A program that acts for itself.
     ServiceAccountId;
+    /// A passkey.
+    PasskeyId;
     /// A workspace, project or folder.
     PlaceId;
     /// An API key.

@@ -1,9 +1,12 @@
 //! Small types whose constructor is the rule they are under.
 
+mod acr;
 mod algorithm;
 mod client_id;
 mod ids;
+mod key_tag;
 mod logo;
+mod networks;
 mod numeric_date;
 mod permissions;
 mod place_name;
@@ -15,13 +18,16 @@ mod subject_id;
 mod words;
 mod workspace;
 
+pub use acr::Acr;
 pub use algorithm::Algorithm;
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
-    ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PendingRequestId, PersonalTokenId,
-    PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+    ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId,
+    PersonalTokenId, PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
+pub use key_tag::{KeyTag, KeyTagError};
 pub use logo::{Logo, LogoError, LogoFormat};
+pub use networks::{Networks, NetworksError};
 pub use numeric_date::NumericDate;
 pub use permissions::{Permissions, PermissionsError, Thing, Verb};
 pub use place_name::{PlaceName, PlaceNameError};

@@ -12,6 +12,8 @@ use crate::types::{PlaceId, ServerId};
 /// What callers may know of a registered server; not where it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
+    /// Stable, never reused.
+    pub id: ServerId,
     /// Unique in the installation, and a path segment.
     pub name: String,
     /// What it is for, in its administrator's words.
@@ -25,14 +27,20 @@ pub struct Server {
 impl Server {
     /// Every server that is switched on, by name. One whose place is not in the tree yet is not there yet either.
     pub async fn enabled(conn: &mut Connection, tree: &Tree) -> QueryResult<Vec<Self>> {
-        let columns = (servers::name, servers::description, servers::transport, servers::place_id);
+        let columns = (servers::id, servers::name, servers::description, servers::transport, servers::place_id);
         let on = servers::table.filter(servers::enabled).order(servers::name).select(columns);
-        let rows: Vec<(String, String, String, PlaceId)> = on.load(conn).await?;
-        let server = |(name, description, transport, place)| {
-            Some(Self { name, description, transport, place: tree.path(place)? })
+        let rows: Vec<(ServerId, String, String, String, PlaceId)> = on.load(conn).await?;
+        let server = |(id, name, description, transport, place)| {
+            Some(Self { id, name, description, transport, place: tree.path(place)? })
         };
         Ok(rows.into_iter().filter_map(server).collect())
     }
+}
+
+/// Which of these servers has that name or id, and where it is.
+pub fn enabled_as(servers: &[Server], written: &str) -> Option<(ServerId, PlacePath)> {
+    let named = |server: &&Server| server.name == written || server.id.to_string() == written;
+    servers.iter().find(named).map(|server| (server.id, server.place.clone()))
 }
 
 /// A registered server as those see it who manage.
@@ -57,20 +65,26 @@ pub struct Registered {
     pub created_at: DateTime<Utc>,
 }
 
-/// At most `limit` registered servers in these places by name, those behind `name` if there is one.
+/// At most `limit` registered servers in these places by name, those behind `name` if there is one; `only` that one, if one
+/// is all that the caller may see.
 pub async fn after(
     conn: &mut Connection,
     places: &[PlaceId],
+    only: Option<ServerId>,
     name: Option<&str>,
     limit: usize,
 ) -> QueryResult<Vec<Registered>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let there = servers::table.filter(servers::place_id.eq_any(places));
-    let all = there.order(servers::name).limit(limit).select(Registered::as_select());
-    match name {
-        Some(name) => all.filter(servers::name.gt(name)).load(conn).await,
-        None => all.load(conn).await,
-    }
+    let there = servers::table.into_boxed().filter(servers::place_id.eq_any(places));
+    let there = match only {
+        Some(only) => there.filter(servers::id.eq(only)),
+        None => there,
+    };
+    let there = match name {
+        Some(name) => there.filter(servers::name.gt(name)),
+        None => there,
+    };
+    there.order(servers::name).limit(limit).select(Registered::as_select()).load(conn).await
 }
 
 /// The name and place of a server, held until the transaction ends.
@@ -96,10 +110,11 @@ pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<Regi
 
 /// What a server cannot be called: the first segments of our own paths, those that are there and those that are promised
 /// (`decisions` 27). A test derives them from the route table.
-pub const RESERVED: [&str; 21] = [
+pub const RESERVED: [&str; 22] = [
     "admin",
     "api",
     "authorize",
+    "confirm",
     "consent",
     "device",
     "healthz",

@@ -1,17 +1,29 @@
 //! The front page: the one address to paste, and where.
 
+use actix_web::HttpRequest;
 use actix_web::web::Data;
 use askama::Template;
 
 use crate::app::App;
-use crate::http::Visitor;
+use crate::credentials::personal_token;
+use crate::db;
 use crate::http::page::{Foreign, Page, Site, View};
+use crate::http::{PageError, Refusal, Visitor};
+use crate::web::settings::tokens::ROTATE_AFTER;
 use crate::web::snippets::{McpClient, Setup, Way};
 
 /// `GET /`.
-pub async fn get(app: Data<App>, visitor: Visitor) -> Page<HomePage> {
+pub async fn get(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Result<Page<HomePage>, PageError> {
     let username = visitor.signed_in().map(|signed_in| Foreign::new(&signed_in.person.username));
-    Page(HomePage { site: Site::of(&app.config.server.public_url), username })
+    let old = old_tokens(&app, &visitor).await.map_err(|error| Refusal::from(error).to(&request))?;
+    Ok(Page(HomePage { site: Site::of(&app.config.server.public_url), username, old }))
+}
+
+/// How many of their access tokens somebody should rotate.
+async fn old_tokens(app: &App, visitor: &Visitor) -> Result<i64, db::Error> {
+    let Some(signed_in) = visitor.signed_in() else { return Ok(0) };
+    let (mut conn, now) = (app.db.read().await?, app.clock.now());
+    Ok(personal_token::made_before(&mut conn, signed_in.person.id, now - ROTATE_AFTER, now).await?)
 }
 
 /// What this is and how to connect to it.
@@ -22,6 +34,8 @@ pub struct HomePage {
     pub site: Site,
     /// Who is signed in, if anybody.
     pub username: Option<Foreign>,
+    /// How many of their access tokens they should rotate.
+    pub old: i64,
 }
 
 impl HomePage {
@@ -36,9 +50,9 @@ impl HomePage {
     pub fn samples() -> Vec<Self> {
         let site = Site::sample();
         vec![
-            Self { site: site.clone(), username: None },
-            Self { site: site.clone(), username: Some(Foreign::new("alice")) },
-            Self { site, username: Some(Foreign::hostile_sample()) },
+            Self { site: site.clone(), username: None, old: 0 },
+            Self { site: site.clone(), username: Some(Foreign::new("alice")), old: 1 },
+            Self { site, username: Some(Foreign::hostile_sample()), old: 2 },
         ]
     }
 }

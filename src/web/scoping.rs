@@ -75,7 +75,8 @@ impl ScopingFields {
         judged.map_err(ScopingError::from)
     }
 
-    fn places(&self) -> Vec<String> {
+    /// The ids of the places that are ticked.
+    pub fn places(&self) -> Vec<String> {
         self.scope.split_whitespace().map(str::to_owned).collect()
     }
 
@@ -347,6 +348,7 @@ mod tests {
 
     use super::*;
     use crate::places::Kind;
+    use crate::types::ServerId;
 
     #[test]
     fn a_scoping_reads_as_one_sentence() {
@@ -364,6 +366,7 @@ mod tests {
         let (in_acme, in_lab, in_other) = (acme.id, lab.id, other.id);
         let tree = Tree::new(vec![acme, lab, other]);
         let server = |name: &str, place| Server {
+            id: ServerId::fresh(),
             name: name.to_owned(),
             description: String::new(),
             transport: String::new(),

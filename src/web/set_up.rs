@@ -7,7 +7,7 @@ use askama::Template;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::sign_in::{signed_in_at, to_visitor};
+use super::sign_in::{arrive, second_step, to_visitor};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::crypto::{PlainToken, TokenKind};
@@ -15,7 +15,7 @@ use crate::db;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{ErrorPage, Foreign, Page, Site, View};
-use crate::http::{AtBrowser, PageError, PageForm, Refusal, Visitor, urls};
+use crate::http::{AtBrowser, PageError, PageForm, Refusal, Visitor};
 use crate::identity::session::Opening;
 use crate::identity::set_up::{Redeem, redeem};
 use crate::identity::{NewPassword, PasswordRefusal, User, Username, setup_link};
@@ -72,7 +72,8 @@ pub async fn post(
         .await
         .map_err(|refusal| refusal.to(&request))?
     {
-        Redeem::Done(_) => Ok(signed_in_at(&app, &app.config.server.public_url.at(urls::APPS), &token)),
+        Redeem::Done(session) => arrive(&app, &session, None, &token).await.map_err(|refusal| refusal.to(&request)),
+        Redeem::SecondStep(first) => Ok(second_step(&app, &visitor, (first, false), None)),
         Redeem::Refused => Ok(gone(&app)),
     }
 }
@@ -95,7 +96,8 @@ async fn redeemed(
 ) -> Result<Redeem, Refusal> {
     let hash = app.passwords.hash(password.into_secret()).await?;
     let (hashes, now) = (app.keys.hashes(link), app.clock.now());
-    Ok(app.db.write(async |conn| redeem(conn, &hashes, &hash, opening, origin, now).await).await?)
+    let terms = (opening, app.config.second_factor);
+    Ok(app.db.write(async |conn| redeem(conn, &hashes, &hash, terms, origin, now).await).await?)
 }
 
 fn show(

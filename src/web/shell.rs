@@ -48,12 +48,22 @@ pub enum Section {
 pub enum Menu {
     /// Connected apps.
     Apps,
+    /// Profile.
+    Profile,
+    /// Security: password, two-step sign-in, passkeys.
+    Security,
+    /// Sessions.
+    Sessions,
     /// OAuth clients.
     Clients,
     /// Workspaces.
     Workspaces,
     /// Set up a client.
     Setup,
+    /// API Keys.
+    ApiKeys,
+    /// Access Tokens.
+    AccessTokens,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -105,15 +115,29 @@ impl Section {
 
 impl Menu {
     /// Every page, in the order of its section.
-    pub const ALL: &[Self] = &[Self::Apps, Self::Workspaces, Self::Setup, Self::Clients, Self::Doctor, Self::Flows];
+    pub const ALL: &[Self] = &[
+        Self::Apps,
+        Self::Profile,
+        Self::Security,
+        Self::Sessions,
+        Self::Workspaces,
+        Self::Setup,
+        Self::ApiKeys,
+        Self::AccessTokens,
+        Self::Clients,
+        Self::Doctor,
+        Self::Flows,
+    ];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
     fn section(self) -> Section {
         match self {
-            Self::Apps => Section::Settings,
+            Self::Apps | Self::Profile | Self::Security | Self::Sessions => Section::Settings,
             Self::Clients => Section::McpSetup,
             Self::Workspaces => Section::Settings,
             Self::Setup => Section::McpSetup,
+            Self::ApiKeys => Section::McpSetup,
+            Self::AccessTokens => Section::McpSetup,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -122,9 +146,14 @@ impl Menu {
     fn href(self, site: &Site) -> String {
         match self {
             Self::Apps => site.apps(),
+            Self::Profile => site.profile(),
+            Self::Security => site.security(),
+            Self::Sessions => site.sessions(),
             Self::Clients => site.clients(),
             Self::Workspaces => site.workspaces(),
             Self::Setup => site.mcp_setup(),
+            Self::ApiKeys => site.keys(),
+            Self::AccessTokens => site.access_tokens(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -133,9 +162,14 @@ impl Menu {
     fn label(self) -> &'static str {
         match self {
             Self::Apps => "Connected apps",
+            Self::Profile => "Profile",
+            Self::Security => "Security",
+            Self::Sessions => "Sessions",
             Self::Clients => "OAuth Clients",
             Self::Workspaces => "Workspaces",
             Self::Setup => "Set up a client",
+            Self::ApiKeys => "API Keys",
+            Self::AccessTokens => "Access Tokens",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

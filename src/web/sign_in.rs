@@ -1,4 +1,8 @@
-//! Sign-in.
+//! Sign-in: the first step, and the way on from it.
+
+pub mod code;
+pub mod passkey;
+mod step;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
@@ -10,23 +14,29 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::audit::Origin;
+use crate::config::SecondFactorPolicy;
 use crate::crypto::PlainToken;
 use crate::http::form::Fields;
-use crate::http::limit::{Network, SignInLimits};
+use crate::http::limit::{Network, SignInLimits, Try, Wait};
 use crate::http::origin::origin_of;
 use crate::http::page::{Csp, Foreign, Page, Site, View};
 use crate::http::return_to::ReturnTo;
 use crate::http::{AtBrowser, PageError, PageForm, Refusal, Visitor, cookies, see_other, urls};
+use crate::identity::second_step::FirstStep;
 use crate::identity::session::{Browser, FAMILIAR_FOR, Opening};
-use crate::identity::sign_in::{SignIn, sign_in};
+use crate::identity::sign_in::{Checked, SignIn, sign_in};
 use crate::identity::{Session, User, Username};
+use crate::types::Acr;
+use crate::web::passkeys::Prompt;
 use crate::web::words;
 use crate::{db, errands};
+
+use step::Step;
 
 /// Where to go afterwards.
 #[derive(Debug, Default, Deserialize)]
 pub struct SignInQuery {
-    return_to: Option<String>,
+    pub(super) return_to: Option<String>,
 }
 
 /// What the form sends.
@@ -68,55 +78,101 @@ pub async fn post(
         Knock { username: &username, password: password.into(), browser: &browser, origin: origin_of(&request) };
     let attempt = attempt(&app, &limits, knock, &opening).await;
     match attempt.map_err(|refusal| refusal.to(&request))? {
-        None => Ok(signed_in_at(&app, &destination(&app, return_to.as_deref()), &token)),
-        Some(problem) => Ok(show(&app, &visitor, &username, return_to, Some(problem))),
+        Attempt::Started(session) => {
+            let arrived = arrive(&app, &session, return_to.as_deref(), &token).await;
+            arrived.map_err(|refusal| refusal.to(&request))
+        }
+        Attempt::SecondStep(first) => Ok(second_step(&app, &visitor, (first, false), return_to.as_deref())),
+        Attempt::Problem(problem) => Ok(show(&app, &visitor, &username, return_to, Some(problem))),
     }
 }
 
+/// On to the second step, after which the session that the browser has goes on, or another begins.
+pub(super) fn second_step(
+    app: &App,
+    visitor: &Visitor,
+    (first, continues): (FirstStep, bool),
+    return_to: Option<&str>,
+) -> HttpResponse {
+    let step = Step { first, continues };
+    to_visitor(app, visitor, see_other(&step.url(app, visitor, return_to)).finish())
+}
+
+/// How far an attempt came.
+pub(super) enum Attempt {
+    /// To a session.
+    Started(Session),
+    /// To the second step.
+    SecondStep(FirstStep),
+    /// Nowhere.
+    Problem(SignInProblem),
+}
+
 /// Somebody at the door.
-struct Knock<'a> {
-    username: &'a str,
-    password: SecretString,
-    browser: &'a Browser,
-    origin: Origin,
+pub(super) struct Knock<'a> {
+    pub(super) username: &'a str,
+    pub(super) password: SecretString,
+    pub(super) browser: &'a Browser,
+    pub(super) origin: Origin,
 }
 
 /// Pays for the try, checks the password, and starts the session unless there is a problem.
-async fn attempt(
+pub(super) async fn attempt(
     app: &App,
     limits: &SignInLimits,
     Knock { username, password, browser, origin }: Knock<'_>,
     opening: &Opening,
-) -> Result<Option<SignInProblem>, Refusal> {
+) -> Result<Attempt, Refusal> {
+    let (paid, checked) = match check(app, limits, (username, password), browser).await? {
+        Ok(checked) => checked,
+        Err(wait) => return Ok(Attempt::Problem(SignInProblem::TooMany { seconds: wait.seconds() })),
+    };
+    let (terms, now) = ((opening, app.config.second_factor), app.clock.now());
+    match app.db.write(async |conn| sign_in(conn, &checked, terms, &origin, now).await).await? {
+        SignIn::Started(session) => {
+            paid.give_back();
+            Ok(Attempt::Started(session))
+        }
+        SignIn::SecondStep(first) => {
+            paid.give_back();
+            Ok(Attempt::SecondStep(first))
+        }
+        SignIn::Refused(_) => {
+            paid.failed();
+            Ok(Attempt::Problem(SignInProblem::Refused))
+        }
+    }
+}
+
+/// Pays for a try and checks a password.
+pub(super) async fn check<'a>(
+    app: &App,
+    limits: &'a SignInLimits,
+    (username, password): (&str, SecretString),
+    browser: &Browser,
+) -> Result<Result<(Try<'a>, Checked), Wait>, Refusal> {
     // What cannot be a name is nobody's, and takes as long.
     let account = username.parse::<Username>().ok();
     let (user, is_familiar) = known(app, account.as_ref(), browser).await?;
     let paid = match limits.begin(browser.address, account.as_ref(), is_familiar) {
         Ok(paid) => paid,
-        Err(wait) => return Ok(Some(SignInProblem::TooMany { seconds: wait.seconds() })),
+        Err(wait) => return Ok(Err(wait)),
     };
-    let checked = match errands::password::check(&app.passwords, user.as_ref(), password).await {
-        Ok(checked) => checked,
+    match errands::password::check(&app.passwords, user.as_ref(), password).await {
+        Ok(checked) => Ok(Ok((paid, checked))),
         Err(busy) => {
             paid.give_back();
-            return Err(busy.into());
-        }
-    };
-    let now = app.clock.now();
-    match app.db.write(async |conn| sign_in(conn, &checked, opening, &origin, now).await).await? {
-        SignIn::Started(_) => {
-            paid.give_back();
-            Ok(None)
-        }
-        SignIn::Refused(_) => {
-            paid.failed();
-            Ok(Some(SignInProblem::Refused))
+            Err(busy.into())
         }
     }
 }
 
 /// Who has that name, and whether they signed in from here lately. The same questions for nobody as for somebody.
-async fn known(app: &App, name: Option<&Username>, browser: &Browser) -> Result<(Option<User>, bool), Refusal> {
+pub(super) async fn known(
+    app: &App,
+    name: Option<&Username>,
+    browser: &Browser,
+) -> Result<(Option<User>, bool), Refusal> {
     let Some(name) = name else { return Ok((None, false)) };
     let since = app.clock.now() - FAMILIAR_FOR;
     let mut conn = app.db.read().await?;
@@ -124,6 +180,11 @@ async fn known(app: &App, name: Option<&Username>, browser: &Browser) -> Result<
     let places = Session::places(&mut conn, name, since).await.map_err(db::Error::from)?;
     let here = Network::from(browser.address);
     Ok((user, places.into_iter().any(|place| Network::from(place) == here)))
+}
+
+/// A page of ours that knows where the person was going.
+pub(in crate::web) fn with_return_to(page: String, return_to: Option<&str>) -> String {
+    return_to.map_or_else(|| page.clone(), |sealed| format!("{page}?return_to={sealed}"))
 }
 
 fn show(
@@ -144,6 +205,7 @@ fn show(
             typed => typed.to_owned(),
         },
         continuing_to: target.as_ref().and_then(ReturnTo::client).map(Foreign::new),
+        passkey: Prompt::to_use(app, visitor),
         problem,
     };
     let mut response = to_visitor(app, visitor, Page(page).into_response());
@@ -153,18 +215,43 @@ fn show(
     response
 }
 
-fn opened(app: &App, sealed: &str) -> Option<ReturnTo> {
+pub(in crate::web) fn opened(app: &App, sealed: &str) -> Option<ReturnTo> {
     ReturnTo::open(&app.config.server.public_url, &app.keys, sealed, app.clock.now())
 }
 
-fn destination(app: &App, return_to: Option<&str>) -> String {
+/// Where somebody was going, or the first page of their settings.
+pub(in crate::web) fn destination(app: &App, return_to: Option<&str>) -> String {
     let public_url = &app.config.server.public_url;
     let target = return_to.and_then(|sealed| opened(app, sealed));
     target.map_or_else(|| public_url.at(urls::APPS), |target| target.url(public_url))
 }
 
-/// On to where the person was going, in a fresh session.
-pub(super) fn signed_in_at(app: &App, location: &str, token: &PlainToken) -> HttpResponse {
+/// On to where the person was going, in a session that has just begun or goes on; first to getting a second factor, for
+/// somebody who must have one here and has none.
+pub(super) async fn arrive(
+    app: &App,
+    session: &Session,
+    return_to: Option<&str>,
+    token: &PlainToken,
+) -> Result<HttpResponse, Refusal> {
+    let goes_on = destination(app, return_to);
+    if app.config.second_factor == SecondFactorPolicy::Off || Acr::of(&session.amr) == Acr::MultiFactor {
+        return Ok(signed_in_at(app, &goes_on, token));
+    }
+    let mut conn = app.db.read().await?;
+    let user = User::find(&mut conn, session.user_id).await.map_err(db::Error::from)?;
+    let must_enrol = user.is_some_and(|user| app.config.second_factor.applies_to(user.is_admin));
+    let enrol = app.at(urls::TWO_STEP);
+    let location = match (must_enrol, return_to) {
+        (true, Some(sealed)) => format!("{enrol}?return_to={sealed}"),
+        (true, None) => enrol,
+        (false, _) => goes_on,
+    };
+    Ok(signed_in_at(app, &location, token))
+}
+
+/// In a session, on to there.
+fn signed_in_at(app: &App, location: &str, token: &PlainToken) -> HttpResponse {
     let cookie = cookies::session(&app.config.server.public_url, token, app.config.lifetimes.session);
     see_other(location).cookie(cookie).finish()
 }
@@ -192,6 +279,8 @@ pub struct SignInPage {
     pub username: String,
     /// The client that sent the person here.
     pub continuing_to: Option<Foreign>,
+    /// The question to a passkey, where there can be one.
+    pub passkey: Option<Prompt>,
     /// Why the last attempt did not succeed.
     pub problem: Option<SignInProblem>,
 }
@@ -206,6 +295,8 @@ pub enum SignInProblem {
         /// Until the next one.
         seconds: u64,
     },
+    /// The passkey is none that is known here, or answers another question.
+    Passkey,
     /// The form was open for too long, or came from elsewhere.
     Stale,
 }
@@ -216,12 +307,27 @@ impl SignInProblem {
         match self {
             Self::Refused => "The username or the password is not right.".to_owned(),
             Self::TooMany { seconds } => format!("Too many attempts. Try again in {}.", words::wait(*seconds)),
+            Self::Passkey => "That passkey does not open anything here. Use your password.".to_owned(),
             Self::Stale => "This page was open for too long. Sign in again.".to_owned(),
+        }
+    }
+
+    /// What the page that says so is sent with.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
+            Self::Refused | Self::Passkey | Self::Stale => StatusCode::FORBIDDEN,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 }
 
 impl SignInPage {
+    /// Where the passkey's form goes.
+    pub fn passkey_action(&self) -> String {
+        with_return_to(self.site.login_passkey(), self.return_to.as_deref())
+    }
+
     /// True when what was typed is the problem.
     pub fn is_refused(&self) -> bool {
         self.problem == Some(SignInProblem::Refused)
@@ -235,6 +341,7 @@ impl SignInPage {
             return_to: None,
             username: String::new(),
             continuing_to: None,
+            passkey: Some(Prompt::sample()),
             problem: None,
         };
         let continuing = Self {
@@ -245,25 +352,21 @@ impl SignInPage {
         let refused =
             Self { username: "alice".to_owned(), problem: Some(SignInProblem::Refused), ..continuing.clone() };
         let waiting = Self { problem: Some(SignInProblem::TooMany { seconds: 240 }), ..refused.clone() };
-        let stale = Self { problem: Some(SignInProblem::Stale), ..plain.clone() };
+        let stale = Self { problem: Some(SignInProblem::Stale), passkey: None, ..plain.clone() };
+        let unknown = Self { problem: Some(SignInProblem::Passkey), ..plain.clone() };
         let hostile = Self {
             username: "\"><script>alert(1)</script>".to_owned(),
             continuing_to: Some(Foreign::hostile_sample()),
             problem: Some(SignInProblem::Refused),
             ..plain.clone()
         };
-        vec![plain, continuing, refused, waiting, stale, hostile]
+        vec![plain, continuing, refused, waiting, stale, unknown, hostile]
     }
 }
 
 impl View for SignInPage {
     fn status(&self) -> StatusCode {
-        match self.problem {
-            None => StatusCode::OK,
-            // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
-            Some(SignInProblem::Refused | SignInProblem::Stale) => StatusCode::FORBIDDEN,
-            Some(SignInProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
-        }
+        self.problem.map_or(StatusCode::OK, |problem| problem.status())
     }
 
     /// Consent that was given before needs no page: the POST of this one may then end at the client.

@@ -64,6 +64,8 @@ pub enum Identity {
     Administrator,
     /// Somebody here registered it for a workspace: who, and which.
     Colleague(Foreign),
+    /// It is a part of this gate.
+    BuiltIn,
     /// It registered itself and could call itself anything.
     SelfDeclared,
 }
@@ -76,6 +78,7 @@ impl Identity {
         match (client.origin, verified, known_clients::host(client)) {
             (ClientOrigin::Administrator, _, _) => Self::Administrator,
             (ClientOrigin::Person, _, _) => Self::Colleague(registrar(known, tree)),
+            (ClientOrigin::BuiltIn, _, _) => Self::BuiltIn,
             (_, Some(host), _) => Self::Verified(host),
             (_, None, Some(host)) => Self::Published(host),
             (_, None, None) => Self::SelfDeclared,
@@ -89,6 +92,7 @@ impl Identity {
             Self::Published(host) => format!("Unverified: an app of {host}, which is not known here"),
             Self::Administrator => "Registered by your administrator".to_owned(),
             Self::Colleague(who) => format!("Registered by {who}"),
+            Self::BuiltIn => "Part of this gate: tokens that you made for yourself".to_owned(),
             Self::SelfDeclared => "Not verified: it gave this name itself".to_owned(),
         }
     }
@@ -97,7 +101,7 @@ impl Identity {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Verified(_) => "verified",
-            Self::Administrator => "known",
+            Self::Administrator | Self::BuiltIn => "known",
             Self::Published(_) | Self::Colleague(_) | Self::SelfDeclared => "unverified",
         }
     }

@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "doctor", "grants", "identity", "places", "upstreams"];
+const DOMAIN: &[&str] = &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -35,7 +35,8 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("identity", &[BASE, &["audit", "places", "schema"]]),
     ("upstreams", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("grants", &[BASE, &["audit", "identity", "places", "schema"]]),
-    ("access", &[BASE, &["audit", "grants", "identity", "places"]]),
+    ("credentials", &[BASE, &["audit", "identity", "places", "schema"]]),
+    ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places"]]),
     // Shared by the faces.
     ("app", &[BASE, DOMAIN, &["net"]]),
     ("errands", &[BASE, DOMAIN, &["app", "net"]]),
@@ -60,8 +61,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["crypto"]),
     ("askama", &["http/page", "web"]),
     ("clap", &["cli"]),
-    ("diesel", &["audit", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"]),
-    ("diesel_async", &["audit", "db", "grants", "identity", "places", "upstreams"]),
+    (
+        "diesel",
+        &["audit", "credentials", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"],
+    ),
+    ("diesel_async", &["audit", "credentials", "db", "grants", "identity", "places", "upstreams"]),
     ("diesel_migrations", &["db"]),
     ("flate2", &["http"]),
     ("governor", &["http", "net"]),
@@ -70,12 +74,15 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("josekit", &["crypto"]),
     ("metrics", &["server"]),
     ("oxide_auth", &["grants/machine"]),
+    ("qrcode", &["web"]),
     ("rand", &["crypto"]),
     ("reqwest", &["net"]),
     ("tokio_postgres", &["db"]),
     ("toml", &["config"]),
+    ("totp_rs", &["crypto"]),
     ("tracing_actix_web", &["http", "server"]),
     ("tracing_subscriber", &["config", "server"]),
+    ("webauthn_rs", &["crypto"]),
     // What surrounds the process is looked at once, at its edge; the file below only splits a search path handed to it.
     ("std::env", &["cli", "config", "db/embedded/programs.rs"]),
     // Statements as text escape the table of owners below.
@@ -84,12 +91,14 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 /// Every table, and the one file that writes it.
 const OWNERS: &[(&str, &str)] = &[
+    ("api_keys", "credentials/api_key.rs"),
     ("audit_events", "audit.rs"),
     ("authorization_codes", "grants/authorization_code.rs"),
     ("clients", "grants/client.rs"),
     ("client_logos", "grants/client_logo.rs"),
     ("client_secrets", "grants/client_secret.rs"),
     ("client_ownerships", "grants/client_ownership.rs"),
+    ("credential_habits", "credentials/habit.rs"),
     ("consents", "grants/consent.rs"),
     ("device_codes", "grants/device_code.rs"),
     ("flow_steps", "grants/flow_step.rs"),
@@ -100,9 +109,12 @@ const OWNERS: &[(&str, &str)] = &[
     ("installation", "db/installation.rs"),
     ("logout_notices", "grants/logout_notice.rs"),
     ("linked_accounts", "identity/linked_account.rs"),
+    ("passkeys", "identity/passkey.rs"),
     ("pending_requests", "grants/pending_request.rs"),
+    ("personal_tokens", "credentials/personal_token.rs"),
     ("places", "places/place.rs"),
     ("pushed_requests", "grants/pushed_request.rs"),
+    ("recovery_codes", "identity/recovery_code.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("registration_tokens", "grants/registration_token.rs"),
     ("revocations", "grants/revocation.rs"),
@@ -112,9 +124,11 @@ const OWNERS: &[(&str, &str)] = &[
     ("sessions", "identity/session.rs"),
     ("setup_links", "identity/setup_link.rs"),
     ("signing_keys", "grants/signing_key.rs"),
+    ("totp_secrets", "identity/totp.rs"),
     ("trust_rules", "grants/trust_rule.rs"),
     ("trusted_issuers", "grants/trusted_issuer.rs"),
     ("used_assertions", "grants/used_assertion.rs"),
+    ("used_challenges", "identity/used_challenge.rs"),
     ("users", "identity/user.rs"),
     ("workspace_members", "places/member.rs"),
 ];

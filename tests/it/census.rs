@@ -36,6 +36,17 @@ type Entry = (&'static str, Life, &'static [(Column, &'static [&'static str])]);
 
 const CENSUS: &[Entry] = &[
     (
+        "api_keys",
+        Kept("the history of a workspace: what was revoked stays to be seen"),
+        &[
+            (Secret, &["key_hash"]),
+            (Personal, &["user_id", "made_by", "revoked_by", "last_used_at", "last_used_address", "last_used_client"]),
+            (Plain, &["id", "workspace_id", "service_account_id", "name", "key_version", "prefix", "reach"]),
+            (Plain, &["permissions", "allowed_networks", "rate_limit", "created_at", "expires_at", "ends_at"]),
+            (Plain, &["revoked_at", "replaced_by"]),
+        ],
+    ),
+    (
         "audit_events",
         Kept("the trail outlives what it tells of"),
         &[
@@ -94,6 +105,14 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
     ),
     (
+        "credential_habits",
+        Kept("goes with its key or token"),
+        &[
+            (Personal, &["networks", "notice"]),
+            (Plain, &["credential_id", "api_key_id", "personal_token_id", "usual_rate", "windows", "noticed_at"]),
+        ],
+    ),
+    (
         "device_codes",
         Expires("device_code::expire("),
         &[
@@ -142,11 +161,32 @@ const CENSUS: &[Entry] = &[
         &[(Personal, &["subject", "user_id"]), (Plain, &["issuer", "linked_at"])],
     ),
     (
+        "passkeys",
+        Kept("until the person removes it"),
+        &[
+            (Personal, &["user_id", "name", "credential_id", "credential", "created_at", "last_used_at"]),
+            (Plain, &["id"]),
+        ],
+    ),
+    (
         "pending_requests",
         Expires("pending_request::expire("),
         &[
             (Personal, &["session_id", "request"]),
             (Plain, &["id", "client_id", "created_at", "expires_at", "decided_at"]),
+        ],
+    ),
+    (
+        "personal_tokens",
+        Kept("the history of what was handed out; goes with its owner"),
+        &[
+            (Secret, &["token_hash"]),
+            (Personal, &["user_id", "name", "revoked_by", "last_used_address", "last_used_client"]),
+            (
+                Plain,
+                &["id", "jti", "client_id", "key_version", "audience", "scope", "reach", "server_id", "created_at"],
+            ),
+            (Plain, &["expires_at", "ends_at", "revoked_at", "replaced_by", "last_used_at"]),
         ],
     ),
     (
@@ -162,6 +202,11 @@ const CENSUS: &[Entry] = &[
             (Personal, &["request"]),
             (Plain, &["id", "key_version", "client_id", "created_at", "begin_by", "expires_at", "decided_at"]),
         ],
+    ),
+    (
+        "recovery_codes",
+        Kept("until the person makes new ones or has no second factor"),
+        &[(Secret, &["code_hash"]), (Personal, &["user_id", "created_at", "used_at"]), (Plain, &["key_version"])],
     ),
     (
         "refresh_tokens",
@@ -219,6 +264,11 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "totp_secrets",
+        Kept("until the person removes it"),
+        &[(Secret, &["sealed_secret"]), (Personal, &["user_id", "created_at", "last_step"])],
+    ),
+    (
         "trust_rules",
         Kept("until the operator removes its issuer"),
         &[(Plain, &["id", "issuer", "matches", "service_account_id", "client_id", "scope", "resource", "created_at"])],
@@ -232,6 +282,7 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     ("used_assertions", Expires("used_assertion::expire("), &[(Plain, &["issuer", "assertion_hash", "expires_at"])]),
+    ("used_challenges", Expires("used_challenge::expire("), &[(Plain, &["challenge_hash", "expires_at"])]),
     (
         "users",
         Kept("until an administrator removes the person"),
@@ -328,6 +379,7 @@ async fn the_schema_of_the_program_is_that_of_the_database() {
         let base = match found.udt.as_str() {
             "bool" => "Bool",
             "bytea" => "Bytea",
+            "float8" => "Float8",
             "int2" => "Int2",
             "int4" => "Int4",
             "jsonb" => "Jsonb",

@@ -11,6 +11,7 @@ mod architecture;
 mod audit;
 mod census;
 mod cli;
+mod credentials;
 mod db;
 mod docs;
 mod fuzz;

@@ -3,6 +3,7 @@
 
 use diesel::sql_types::{Text, Timestamptz};
 use diesel_async::RunQueryDsl;
+use portcullis::credentials::{NewKey, Rate};
 use portcullis::db::Connection;
 use portcullis::http::urls;
 use serde_json::json;
@@ -59,6 +60,48 @@ async fn a_warm_call_asks_the_database_nothing() {
 
     app.call_tool(&token, "leave_note", json!({ "note": "I was here" })).await.assert(200);
     assert!(!asked_since(&mut conn, &before).await.is_empty(), "the witness sees what is asked");
+}
+
+/// A personal access token is remembered by its hash, its last use noted in memory.
+#[tokio::test]
+async fn a_warm_call_with_a_personal_token_asks_the_database_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let pat = app.pat(&ada).await;
+    let mut conn = app.db().direct().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    app.call_mcp(&pat.token).await.assert(200);
+    let before = moment(&mut conn).await;
+    for _ in 0..50 {
+        app.call_mcp(&pat.token).await.assert(200);
+    }
+    assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
+    // Nor does one that is none, the second time.
+    let unknown = format!("{}x", pat.token);
+    app.call_mcp(&unknown).await.assert(401);
+    let before = moment(&mut conn).await;
+    app.call_mcp(&unknown).await.assert(401);
+    assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
+}
+
+/// An API key is remembered, its last use noted in memory, its rate counted there.
+#[tokio::test]
+async fn a_warm_call_with_a_key_asks_the_database_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let rate = Some(Rate::new(1000).unwrap());
+    let key = app.key_as(&ada, |usual| NewKey { rate, ..usual }).await;
+    let mut conn = app.db().direct().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    app.call_mcp(&key.secret).await.assert(200);
+    let before = moment(&mut conn).await;
+    for _ in 0..100 {
+        app.call_mcp(&key.secret).await.assert(200);
+    }
+    // Nor does a typo ask.
+    app.call_mcp(&format!("{}x", key.secret)).await.assert(401);
+    assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
 }
 
 /// RFC 9449: proofs are judged and remembered without the database, too.

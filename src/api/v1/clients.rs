@@ -150,11 +150,11 @@ pub async fn list(
         (Some(_), _) => return Err(Problem::BadRequest("state must be active or disabled, and not with unused_for")),
     };
     let whose = match params.get("self_registered") {
-        Some("true") if viewer.subject.is_admin() => Whose::SelfMade,
+        Some("true") if oversees(&viewer, Verb::Read) => Whose::SelfMade,
         Some("true") => return Err(Problem::Forbidden("Self-registered clients are listed for administrators")),
         None | Some("false") => {
             let of = tree.those(|path| may(&viewer, Verb::Read, path));
-            Whose::Workspaces { of, registered_by: None, and_of_nobody: viewer.subject.is_admin() }
+            Whose::Workspaces { of, registered_by: None, and_of_nobody: oversees(&viewer, Verb::Read) }
         }
         Some(_) => return Err(Problem::BadRequest("self_registered must be true or false")),
     };
@@ -395,10 +395,17 @@ async fn seen(app: &App, caller: &Principal, verb: Verb, id: &str) -> Result<Lis
     let path = known.ownership.as_ref().and_then(|own| tree.path(own.workspace_id));
     let is_theirs = match &path {
         Some(path) => may(caller, verb, path),
-        None => caller.subject.is_admin(),
+        None => oversees(caller, verb),
     };
     let is_account = known.client.options.service_account_id.is_some();
     if is_theirs && !is_account { Ok(known) } else { Err(Problem::NotFound) }
+}
+
+/// True for a system administrator whose credential is narrowed to no place and may do this to clients.
+fn oversees(caller: &Principal, verb: Verb) -> bool {
+    let action = Action::Manage { thing: Thing::Clients, verb, at: None };
+    let is_wide = caller.narrowing.reach == Reach::Everywhere;
+    caller.subject.is_admin() && is_wide && policy::decide(caller, &action) == Decision::Allowed
 }
 
 fn may(caller: &Principal, verb: Verb, path: &PlacePath) -> bool {
@@ -411,6 +418,7 @@ fn may_change(caller: &Principal, client: &Client) -> Result<(), Problem> {
     match client.origin {
         ClientOrigin::Person => Ok(()),
         ClientOrigin::Administrator if caller.subject.is_admin() => Ok(()),
+        ClientOrigin::BuiltIn => Err(Problem::Forbidden("This client is a part of the gate")),
         ClientOrigin::Administrator => {
             Err(Problem::Forbidden("Only administrators change what one of them registered"))
         }
@@ -527,6 +535,6 @@ async fn fetched(app: &App, url: Option<&str>) -> Result<Option<NewLogo>, Proble
 fn person(caller: &Principal) -> Option<UserId> {
     match caller.subject.id() {
         SubjectId::Person(user) => Some(user),
-        SubjectId::Service(_) => None,
+        SubjectId::Service(_) | SubjectId::Workspace(_) => None,
     }
 }

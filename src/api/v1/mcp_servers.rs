@@ -54,7 +54,7 @@ pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) 
         let see = Action::Manage { thing: Thing::Servers, verb: Verb::Read, at: Some(path) };
         policy::decide(&viewer, &see) == Decision::Allowed
     });
-    let found = server::after(&mut conn, &seen, asked.after.as_deref(), asked.limit + 1).await;
+    let found = server::after(&mut conn, &seen, viewer.narrowing.server, asked.after.as_deref(), asked.limit + 1).await;
     let items: Vec<Item> =
         found.map_err(db::Error::from)?.into_iter().filter_map(|server| Item::new(server, &tree)).collect();
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.name)))

@@ -1,5 +1,7 @@
 //! The first version of the management API.
 
+pub mod access_tokens;
+pub mod api_keys;
 pub mod clients;
 pub mod mcp_servers;
 pub mod members;

@@ -15,6 +15,7 @@ pub struct Asked {
     pub after: Option<String>,
     /// How many items at most.
     pub limit: usize,
+    params: Params,
 }
 
 /// A page of a list. `next_cursor` is absent on the last one.
@@ -46,14 +47,31 @@ impl Asked {
             let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|key| String::from_utf8(key).ok());
             key.filter(|key| !key.contains('\0')).ok_or(Problem::BadRequest("The cursor is none of ours"))
         });
-        Ok(Self { after: after.transpose()?, limit })
+        Ok(Self { after: after.transpose()?, limit, params })
+    }
+
+    /// Another parameter of the query.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.params.get(name)
     }
 
     /// The page of `found`, of which one more than asked for was looked up.
-    pub fn page<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
+    pub fn page<T>(&self, found: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
+        self.page_by(found, |item| key(item).to_owned())
+    }
+
+    /// The same where a key has to be written first.
+    pub fn page_by<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
         let goes_on = found.len() > self.limit;
         found.truncate(self.limit);
         let next_cursor = found.last().filter(|_| goes_on).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
         Page { items: found, next_cursor }
+    }
+}
+
+impl<T> Page<T> {
+    /// The same page with every item said otherwise.
+    pub fn map<U>(self, item: impl Fn(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(item).collect(), next_cursor: self.next_cursor }
     }
 }

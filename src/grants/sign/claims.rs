@@ -10,11 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::grants::grant::Grant;
 use crate::grants::logout_notice::LogoutNotice;
 use crate::identity::Person;
-use crate::types::{GrantId, Scope, SessionId, SubjectId, UserId, known_scopes};
-
-/// The `acr` of every ID token: people prove who they are by a password, in one step (OpenID Connect Core §2 wants a URI;
-/// what exactly was used is in `amr`).
-pub const ACR: &str = "urn:portcullis:acr:password";
+use crate::types::{Acr, GrantId, Scope, SessionId, SubjectId, UserId, known_scopes};
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +134,7 @@ impl<'a> IdTokenClaims<'a> {
             exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             auth_time: grant.authenticated_at.timestamp(),
-            acr: ACR,
+            acr: Acr::of(&grant.amr).name(),
             amr: &grant.amr.0,
             at_hash: at_hash(access_token),
             nonce,

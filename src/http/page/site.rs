@@ -35,6 +35,21 @@ impl Site {
         self.to(urls::LOGIN)
     }
 
+    /// The second step of signing in.
+    pub fn login_code(&self) -> String {
+        self.to(urls::LOGIN_CODE)
+    }
+
+    /// Signing in by a passkey.
+    pub fn login_passkey(&self) -> String {
+        self.to(urls::LOGIN_PASSKEY)
+    }
+
+    /// Proving once more who one is.
+    pub fn confirm(&self) -> String {
+        self.to(urls::CONFIRM)
+    }
+
     /// Sign-out.
     pub fn logout(&self) -> String {
         self.to(urls::LOGOUT)
@@ -63,6 +78,41 @@ impl Site {
     /// Sidebar → Get JWT Token.
     pub fn jwt_token(&self) -> String {
         self.to(urls::JWT_TOKEN)
+    }
+
+    /// Where a token that was made there ends.
+    pub fn jwt_token_revoke(&self) -> String {
+        self.to(urls::JWT_TOKEN_REVOKE)
+    }
+
+    /// Where it becomes a file.
+    pub fn jwt_token_file(&self) -> String {
+        self.to(urls::JWT_TOKEN_FILE)
+    }
+
+    /// Settings → MCP Setup → Access Tokens.
+    pub fn access_tokens(&self) -> String {
+        self.to(urls::ACCESS_TOKENS)
+    }
+
+    /// A new one.
+    pub fn access_tokens_new(&self) -> String {
+        self.to(urls::ACCESS_TOKENS_NEW)
+    }
+
+    /// One of them.
+    pub fn access_token(&self, id: &str) -> String {
+        self.to(&urls::ACCESS_TOKEN.replace("{id}", id))
+    }
+
+    /// Its successor.
+    pub fn access_token_rotate(&self, id: &str) -> String {
+        self.to(&urls::ACCESS_TOKEN_ROTATE.replace("{id}", id))
+    }
+
+    /// Its end.
+    pub fn access_token_revoke(&self, id: &str) -> String {
+        self.to(&urls::ACCESS_TOKEN_REVOKE.replace("{id}", id))
     }
 
     /// Sidebar → the workspace switcher.
@@ -111,6 +161,36 @@ impl Site {
         self.to(urls::APPS)
     }
 
+    /// MCP Setup → API Keys.
+    pub fn keys(&self) -> String {
+        self.to(urls::KEYS)
+    }
+
+    /// MCP Setup → API Keys → Create Key.
+    pub fn new_key(&self) -> String {
+        self.to(urls::NEW_API_KEY)
+    }
+
+    /// One API key.
+    pub fn key(&self, id: &str) -> String {
+        self.to(&urls::KEY.replace("{id}", id))
+    }
+
+    /// Its end.
+    pub fn key_revoke(&self, id: &str) -> String {
+        self.to(&urls::KEY_REVOKE.replace("{id}", id))
+    }
+
+    /// Its successor, while it lives on.
+    pub fn key_rotate(&self, id: &str) -> String {
+        self.to(&urls::KEY_ROTATE.replace("{id}", id))
+    }
+
+    /// Its successor, at once.
+    pub fn key_replace(&self, id: &str) -> String {
+        self.to(&urls::KEY_REPLACE.replace("{id}", id))
+    }
+
     /// Settings → Workspaces.
     pub fn workspaces(&self) -> String {
         self.to(urls::WORKSPACES)
@@ -124,6 +204,36 @@ impl Site {
     /// One of the pages of the workspace of that name.
     pub fn of_workspace(&self, page: &str, name: &str) -> String {
         self.to(&page.replace("{workspace}", name))
+    }
+
+    /// Settings → Profile.
+    pub fn profile(&self) -> String {
+        self.to(urls::PROFILE)
+    }
+
+    /// Settings → Security.
+    pub fn security(&self) -> String {
+        self.to(urls::SECURITY)
+    }
+
+    /// Settings → Security → Two-step sign-in.
+    pub fn two_step(&self) -> String {
+        self.to(urls::TWO_STEP)
+    }
+
+    /// Settings → Security → Passkeys.
+    pub fn passkeys(&self) -> String {
+        self.to(urls::PASSKEYS)
+    }
+
+    /// Settings → Security → Password.
+    pub fn password(&self) -> String {
+        self.to(urls::PASSWORD)
+    }
+
+    /// Settings → Sessions.
+    pub fn sessions(&self) -> String {
+        self.to(urls::SESSIONS)
     }
 
     /// Administration → Connection doctor.
@@ -144,6 +254,11 @@ impl Site {
     /// The script.
     pub fn script(&self) -> String {
         self.to(&Asset::Script.path())
+    }
+
+    /// The script of the pages on which passkeys are made or used.
+    pub fn passkey_script(&self) -> String {
+        self.to(&Asset::PasskeyScript.path())
     }
 
     /// The icon.

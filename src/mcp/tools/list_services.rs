@@ -44,7 +44,7 @@ fn service(server: &Server) -> Value {
 /// The servers that this caller may find.
 pub(super) fn visible<'a>(principal: &Principal, servers: &'a [Server]) -> impl Iterator<Item = &'a Server> {
     let may_see = |server: &&Server| {
-        let see = Action::SeeServer { server: &server.name, at: &server.place };
+        let see = Action::SeeServer { id: server.id, server: &server.name, at: &server.place };
         policy::decide(principal, &see) == Decision::Allowed
     };
     servers.iter().filter(move |server| may_see(server))

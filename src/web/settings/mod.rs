@@ -4,5 +4,16 @@ pub mod apps;
 pub mod clients;
 #[cfg(debug_assertions)]
 pub mod components;
+mod device;
+pub mod jwt_token;
+pub mod keys;
+pub mod passkeys;
+pub mod password;
+pub mod profile;
+pub mod recovery_codes;
+pub mod security;
+pub mod sessions;
 pub mod setup;
+pub mod tokens;
+pub mod two_step;
 pub mod workspaces;

@@ -1,6 +1,7 @@
 //! The program as an operator meets it: arguments, settings, exit status, start and stop.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod api_key;
 mod client;
 mod doctor;
 mod issuer;
@@ -11,6 +12,8 @@ mod refused;
 mod registration_token;
 mod serve;
 mod settings;
+mod token;
+mod user;
 mod workspace;
 
 use std::path::Path;

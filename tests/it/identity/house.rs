@@ -199,7 +199,12 @@ impl Answer {
 
     /// The page without what differs from one showing to the next.
     pub fn without_token(&self) -> String {
-        self.body.replace(&self.field("csrf"), "…")
+        let question = self.body.split_once("data-options=\"").map(|(_, rest)| rest.split_once('"').unwrap().0);
+        let shown = self.body.replace(&self.field("csrf"), "…");
+        match question {
+            Some(question) => shown.replace(question, "…").replace(&self.field("ceremony"), "…"),
+            None => shown,
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 use chrono::TimeDelta;
 use diesel_async::RunQueryDsl;
 use portcullis::audit::Origin;
+use portcullis::config::SecondFactorPolicy;
 use portcullis::crypto::RootKeys;
 use portcullis::identity::recognise::recognise;
+use portcullis::identity::session::Opening;
 use portcullis::identity::sign_in::{Checked, Refusal, SignIn, sign_in};
 use portcullis::identity::{Session, User};
 
@@ -15,10 +17,14 @@ async fn start(house: &House, user: &User) -> (Session, portcullis::crypto::Plai
     let (opening, token) = house.opening();
     let checked = right(user);
     let now = house.app.clock.now();
-    match house.write(async |conn| sign_in(conn, &checked, &opening, &Origin::default(), now).await).await {
+    match house.write(async |conn| sign_in(conn, &checked, terms(&opening), &Origin::default(), now).await).await {
         SignIn::Started(session) => (session, token),
-        SignIn::Refused(refusal) => panic!("{refusal:?}"),
+        other => panic!("{other:?}"),
     }
+}
+
+fn terms(opening: &Opening) -> (&Opening, SecondFactorPolicy) {
+    (opening, SecondFactorPolicy::Off)
 }
 
 fn right(user: &User) -> Checked {
@@ -99,7 +105,7 @@ async fn a_password_that_was_changed_while_it_was_checked_is_wrong() {
     let stale = Checked::Right { user: alice.id, against: other, renewed: None };
     let (opening, token) = house.opening();
     let now = house.app.clock.now();
-    let outcome = house.write(async |conn| sign_in(conn, &stale, &opening, &Origin::default(), now).await).await;
+    let outcome = house.write(async |conn| sign_in(conn, &stale, terms(&opening), &Origin::default(), now).await).await;
     assert_eq!(outcome, SignIn::Refused(Refusal::WrongPassword));
     assert!(house.live(&token).await.is_none());
 }
@@ -116,7 +122,7 @@ async fn a_dated_hash_is_replaced_at_sign_in() {
     };
     let (opening, _) = house.opening();
     let now = house.app.clock.now();
-    house.write(async |conn| sign_in(conn, &checked, &opening, &Origin::default(), now).await).await;
+    house.write(async |conn| sign_in(conn, &checked, terms(&opening), &Origin::default(), now).await).await;
     let stored = User::find(&mut house.app.db.read().await.unwrap(), alice.id).await.unwrap().unwrap();
     assert_eq!(stored.password_hash, Some(renewed));
     assert_eq!(stored.password_changed_at, alice.password_changed_at, "it is the same password");

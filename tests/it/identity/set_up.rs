@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use portcullis::audit::Origin;
+use portcullis::config::SecondFactorPolicy;
 use portcullis::crypto::PlainToken;
 use portcullis::http::urls;
 use portcullis::identity::set_up::{Redeem, redeem};
@@ -81,8 +82,11 @@ async fn of_twenty_who_redeem_a_link_at_once_one_succeeds() {
     let (hash, now) = (house.hash(CHOSEN).await, house.app.clock.now());
     let tries = (0..20).map(|_| async {
         let (opening, token) = house.opening();
-        let outcome =
-            house.write(async |conn| redeem(conn, &link, &hash, &opening, &Origin::default(), now).await).await;
+        let outcome = house
+            .write(async |conn| {
+                redeem(conn, &link, &hash, (&opening, SecondFactorPolicy::Off), &Origin::default(), now).await
+            })
+            .await;
         (matches!(outcome, Redeem::Done(_)), house.live(&token).await.is_some())
     });
     let outcomes = join_all(tries).await;

@@ -17,7 +17,7 @@ use portcullis::access::{Narrowing, Principal, Subject};
 use portcullis::identity::Person;
 use portcullis::mcp::serve::{Answer, Reply, World, serve};
 use portcullis::places::{PlacePath, Role};
-use portcullis::types::{GrantId, PlaceId, PublicUrl, UserId};
+use portcullis::types::{GrantId, PlaceId, PublicUrl, ServerId, UserId};
 use portcullis::upstreams::Server;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -68,6 +68,7 @@ fn public_url() -> PublicUrl {
 
 fn servers() -> Vec<Server> {
     let server = |name: &str, description: &str| Server {
+        id: ServerId::fresh(),
         name: name.to_owned(),
         description: description.to_owned(),
         transport: "streamable-http".to_owned(),

@@ -139,6 +139,14 @@ impl Answer {
         self.text_of(id).unwrap_or_else(|| panic!("no text area {id}: {}", self.body))
     }
 
+    /// What an element of its page says.
+    #[track_caller]
+    pub fn says(&self, id: &str) -> String {
+        let html = Html::parse_document(&self.body);
+        let found = html.select(&selector(&format!("#{id}"))).next();
+        found.unwrap_or_else(|| panic!("nothing is called {id}: {}", self.body)).text().collect()
+    }
+
     /// The words of the page.
     pub fn words(&self) -> String {
         let html = Html::parse_document(&self.body);
@@ -174,10 +182,16 @@ impl Form {
                 fields.push((attribute("name").unwrap().to_owned(), value.to_owned()));
             }
         }
+        for select in form.select(&selector("select[name]")) {
+            let options: Vec<_> = select.select(&selector("option")).collect();
+            let chosen = options.iter().find(|option| option.attr("selected").is_some()).or(options.first());
+            let value = chosen.and_then(|option| option.attr("value")).unwrap_or_default();
+            fields.push((select.attr("name").unwrap().to_owned(), value.to_owned()));
+        }
         fields.extend(buttons(form).find(|(words, _)| words == button).and_then(|(_, pressed)| pressed));
         let labelled = selector("label[for]");
         let labels = html.select(&labelled).filter_map(|label| {
-            let field = form.select(&selector(&format!("input#{}", label.attr("for")?))).next()?;
+            let field = form.select(&selector(&format!("input#{0}, select#{0}", label.attr("for")?))).next()?;
             Some((words_of(label), field.attr("name")?.to_owned()))
         });
         Self { action: form.attr("action").unwrap().to_owned(), fields, labels: labels.collect() }

@@ -284,6 +284,15 @@ impl Node {
         self.call_mcp(token).await.assert(401);
     }
 
+    /// Waits until what is asked is answered so, and fails after two seconds (`decisions` 3).
+    pub async fn becomes(&self, ask: impl AsyncFn() -> Answer, status: u16) {
+        let since = Instant::now();
+        while ask().await.status != status {
+            assert!(since.elapsed() < Duration::from_secs(2), "it does not become {status}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Calls a tool.
     pub async fn call_tool(&self, token: &str, tool: &str, arguments: Value) -> Answer {
         let request = self.mcp_request(tool, arguments).header(AUTHORIZATION, format!("Bearer {token}"));

@@ -117,6 +117,11 @@ impl Browser {
         self.submit(&form).await
     }
 
+    /// Fills in *Confirm it is you* and sends it.
+    pub async fn confirm(&self, page: &Answer) -> Answer {
+        self.submit(&page.form("Confirm").fill("Password", PASSWORD)).await
+    }
+
     /// Opens an authorization URL and signs in if asked to: the page on which there is something to decide, or a redirect
     /// away from us.
     pub async fn consider(&self, url: &str) -> Answer {

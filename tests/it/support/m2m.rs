@@ -2,8 +2,8 @@
 
 use portcullis::audit::Origin;
 use portcullis::grants::m2m_account::{self, Account, AddAccount, NewAccount, NewProof, USUAL_SCOPE};
-use portcullis::identity::Group;
-use portcullis::types::{DEFAULT_WORKSPACE, Scope};
+use portcullis::identity::{Group, service_account};
+use portcullis::types::{DEFAULT_WORKSPACE, Scope, ServiceAccountId};
 
 use super::Client;
 use super::app::Node;
@@ -34,6 +34,18 @@ impl Node {
             m2m_account::add(conn, &terms, wanted).await
         })
         .await
+    }
+
+    /// The service account of that name.
+    pub async fn account_id(&self, name: &str) -> ServiceAccountId {
+        self.write(async |conn| service_account::named(conn, name).await).await.unwrap()
+    }
+
+    /// Removes an account, past the server.
+    pub async fn remove_account(&self, name: &str) {
+        let origin = Origin::operator();
+        let terms = self.app().terms(&origin);
+        assert!(self.write(async |conn| m2m_account::remove(conn, &terms, name).await).await);
     }
 
     /// The client of a new account.

@@ -4,18 +4,21 @@
 pub mod administrator;
 pub mod answer;
 pub mod app;
+pub mod authenticator;
 pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
 pub mod holder;
 pub mod issuers;
+pub mod keys;
 pub mod m2m;
 pub mod owned;
 pub mod places;
 pub mod relay;
 pub mod relying_party;
 pub mod signer;
+pub mod tokens;
 pub mod witness;
 
 pub use answer::Answer;

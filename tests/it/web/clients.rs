@@ -110,7 +110,7 @@ async fn redirect_uris_that_lead_astray_are_refused_line_by_line() {
         ("https://app.example/..;/cb", "dot segments"),
         ("//evil.example/cb", "absolute"),
         ("http://localhost.evil.example/cb", "https"),
-        ("http://127.1/cb", "plainly written"),
+        ("http://127.1/cb", "https"),
         ("http://0.0.0.0/cb", "https"),
         ("JaVaScRiPt:alert(1)", "never allowed"),
         ("data:text/html,x", "never allowed"),
@@ -118,7 +118,7 @@ async fn redirect_uris_that_lead_astray_are_refused_line_by_line() {
         ("https://*.app.example/cb", "wildcard"),
         ("https://app.example/cb#x", "fragment"),
         ("https://app.example/cb?code=1", "code, state"),
-        ("</textarea><script>alert(1)</script>", "absolute"),
+        ("</textarea><script>alert(1)</script>", "ASCII characters"),
     ] {
         let page =
             ada.submit(&form.clone().set("redirect_uris", &format!("{NOTES_CALLBACK}\n{line}"))).await.assert(200);
@@ -154,7 +154,7 @@ async fn a_member_hands_on_no_management_and_no_place_of_others() {
         assert!(page.offers("Register client"), "{grants}: {}", page.words());
     }
     let page = ada.submit(&form.clone().set("scope", &app.place_id("acme"))).await.assert(200);
-    assert!(page.offers("Register client") && !page.words().contains("Acme"), "{}", page.words());
+    assert!(page.words().contains("A place that was ticked is gone, or you are not in it"), "{}", page.words());
     assert_eq!(app.events("client.added").await.len(), 0);
 
     let client = ada.register_client(&app, &form.set("permissions", "write")).await;
@@ -170,7 +170,7 @@ async fn who_manages_gives_management_of_what_they_manage() {
     let max = app.in_workspace("max", "admin").await;
     let form = max.new_client_form().await.set("permissions", "grid").set("grants", "servers:read tools:read");
     let client = max.register_client(&app, &form).await;
-    let asked = client.ask().with("scope", "mcp:read mgmt.read mgmt.write").and("resource", &app.at(urls::API));
+    let asked = client.ask().with("scope", "mcp:read mgmt.read mgmt.write");
     let won = client.win(&max, &asked).await;
     assert_eq!(client.redeem(&won).await.tokens().scope, "mcp:read mgmt.read");
 }
@@ -196,6 +196,7 @@ async fn clients_of_others_are_not_there() {
         }
         let mut logo = eve.new_client_form().await;
         logo.action = urls::CLIENT_LOGO.replace("{id}", id);
+        logo.fields.retain(|(name, _)| name == "csrf");
         eve.upload(&app, &logo, &picture()).await.assert(404);
     }
     assert!(!eve.get(urls::CLIENTS).await.words().contains("Team notes"));
@@ -492,7 +493,6 @@ async fn a_logo_is_fetched_from_public_addresses_alone() {
         "https://user:password@app.example/logo.png".to_owned(),
         "file:///etc/passwd".to_owned(),
         "javascript:alert(1)".to_owned(),
-        "https://app.example/\u{0}".to_owned(),
     ] {
         let page = ada.submit(&form.clone().set("logo_url", &url)).await.assert(200);
         assert!(page.words().contains("This image cannot be used"), "{url}: {}", page.words());

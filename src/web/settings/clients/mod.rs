@@ -48,7 +48,8 @@ fn may_change(person: &Person, known: &Listed) -> bool {
 /// Clients that somebody registered, if they are this person's or of a workspace that they manage; those of nobody in
 /// particular are the administrators'. Accounts of programs are managed elsewhere.
 fn may_manage(person: &Person, known: &Listed) -> bool {
-    let is_registered = !known.client.origin.is_self_made() && known.client.options.service_account_id.is_none();
+    let by_somebody = ClientOrigin::REGISTERED_BY_SOMEBODY.contains(&known.client.origin);
+    let is_registered = by_somebody && known.client.options.service_account_id.is_none();
     let is_theirs = known.ownership.as_ref().map_or(person.is_admin, |own| own.is_for(person));
     is_registered && is_theirs
 }

@@ -88,7 +88,7 @@ pub async fn post(
 async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, query: &ServersQuery) -> Result<ServersPage, Refusal> {
     let inside: Vec<PlaceId> = seen.inside().iter().map(|place| place.id).collect();
     let mut conn = app.db.read().await?;
-    let found = server::after(&mut conn, &inside, query.after.as_deref(), PAGE + 1).await;
+    let found = server::after(&mut conn, &inside, None, query.after.as_deref(), PAGE + 1).await;
     let mut found = found.map_err(db::Error::from)?;
     let moving = match query.moved.filter(|_| seen.manages()) {
         Some(id) => server::find(&mut conn, id).await.map_err(db::Error::from)?,

@@ -1,0 +1,345 @@
+//! Settings → MCP Setup → Access Tokens: a person's long-lived tokens.
+
+mod new;
+mod one;
+
+pub use new::{NewTokenPage, get as new, post as make};
+pub use one::{OnePage, RotatePage, confirm_revoke, confirm_rotate, get as one, revoke, rotate};
+
+use std::collections::HashMap;
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Query};
+use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::credentials::personal_token::{self, Listing};
+use crate::credentials::{PersonalToken, Sort, State, habit};
+use crate::db::{self, Connection, QueryResult};
+use crate::http::page::{Foreign, Page, Site, View};
+use crate::http::{PageError, Refusal, SignedIn};
+use crate::web::components::{Badge, Choice, Expiry, Pager, Tone, Toolbar, link};
+use crate::web::scoping::ScopingWords;
+use crate::web::shell::{Menu, Shell};
+use crate::web::words::Moment;
+
+/// After this a token should be rotated.
+pub const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
+/// Tokens on one page.
+const PAGE: i64 = 50;
+
+/// What is asked of the list.
+#[derive(Debug, Default, Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    show: String,
+    #[serde(default)]
+    from: u32,
+}
+
+impl ListQuery {
+    fn states(&self) -> Vec<State> {
+        match self.show.as_str() {
+            ENDED => vec![State::Expired, State::Revoked],
+            _ => vec![State::Active],
+        }
+    }
+}
+
+const ENDED: &str = "ended";
+
+/// `GET /settings/tokens`.
+pub async fn get(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    query: Query<ListQuery>,
+) -> Result<Page<TokensPage>, PageError> {
+    let page = TokensPage::of(&app, &signed_in, &query).await;
+    page.map(Page).map_err(|error| Refusal::from(error).to(&request))
+}
+
+/// The list.
+#[derive(Clone, Debug, Template)]
+#[template(path = "settings/tokens/list.html")]
+pub struct TokensPage {
+    /// Where we are.
+    pub site: Site,
+    /// The frame around it.
+    pub shell: Shell,
+    /// Above the list.
+    pub toolbar: Toolbar,
+    /// The list.
+    pub tokens: Vec<TokenRow>,
+    /// Those that are over, where the list shows those that work.
+    pub ended: Vec<TokenRow>,
+    /// Below it.
+    pub pager: Pager,
+    /// How many should be rotated.
+    pub old: i64,
+    /// True when the person has none and had none.
+    pub is_empty: bool,
+    /// The same on the command line.
+    pub command: String,
+    /// The same over the API.
+    pub request: String,
+}
+
+/// One token as lists show it.
+#[derive(Clone, Debug)]
+pub struct TokenRow {
+    /// Names it in URLs.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: Foreign,
+    /// Its `client_id`, by which logs know it.
+    pub client_id: String,
+    /// What it may do, by OAuth scope.
+    pub scope: String,
+    /// Where.
+    pub places: String,
+    /// When it was made.
+    pub created: Moment,
+    /// When it was last used.
+    pub used: Option<LastUse>,
+    /// When it ends.
+    pub expires: Expiry,
+    /// How it stands.
+    pub state: Badge,
+    /// What was unusual about its use lately.
+    pub notice: Option<Notice>,
+    /// True when it is over.
+    pub ended: bool,
+}
+
+/// Something unusual about the use of a token.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub words: String,
+}
+
+/// For so long the list tells of it.
+const TOLD_FOR: TimeDelta = TimeDelta::days(7);
+
+/// What was unusual about these tokens lately, by their ids.
+async fn notices(
+    conn: &mut Connection,
+    tokens: &[PersonalToken],
+    now: DateTime<Utc>,
+) -> QueryResult<HashMap<Uuid, Notice>> {
+    let ids = tokens.iter().map(|token| token.id.0).collect();
+    let found = habit::notices(conn, &ids, now - TOLD_FOR).await?;
+    Ok(found.into_iter().map(|(id, at, words)| (id, Notice { at: Moment::new(at, now), words })).collect())
+}
+
+/// The last use of a token.
+#[derive(Clone, Debug)]
+pub struct LastUse {
+    /// When.
+    pub at: Moment,
+    /// From which address.
+    pub address: String,
+    /// By which program, as that says itself.
+    pub client: Foreign,
+}
+
+impl LastUse {
+    /// The last use of this token, if there was one.
+    pub fn of(token: &PersonalToken, now: DateTime<Utc>) -> Option<Self> {
+        let at = Moment::new(token.last_used_at?, now);
+        let address = token.last_used_address.clone().unwrap_or_default();
+        let client = Foreign::new(token.last_used_client.as_deref().unwrap_or("an unnamed program"));
+        Some(Self { at, address, client })
+    }
+}
+
+impl TokenRow {
+    fn new(app: &App, token: &PersonalToken, notice: Option<Notice>, now: DateTime<Utc>) -> Self {
+        let (tree, servers) = (app.places.tree(), app.servers.enabled());
+        Self {
+            id: token.id.to_string(),
+            name: Foreign::new(token.name.as_str()),
+            client_id: token.client_id.clone(),
+            scope: token.scope.to_string(),
+            places: ScopingWords::of(&token.reach, None, &tree, &servers).places,
+            created: Moment::new(token.created_at, now),
+            used: LastUse::of(token, now),
+            expires: Expiry::new(token.stops_at(), now),
+            state: state(token, now),
+            notice,
+            ended: token.state(now) != State::Active,
+        }
+    }
+}
+
+/// How a token stands, in a word or two.
+fn state(token: &PersonalToken, now: DateTime<Utc>) -> Badge {
+    let age = now - token.created_at;
+    match token.state(now) {
+        State::Revoked => Badge::new(Tone::Ended, "Revoked"),
+        State::Expired if token.replaced_by.is_some() => Badge::new(Tone::Ended, "Replaced"),
+        State::Expired => Badge::new(Tone::Ended, "Expired"),
+        State::Active if token.replaced_by.is_some() => Badge::new(Tone::Plain, "Being replaced"),
+        State::Active if age >= ROTATE_AFTER => {
+            Badge::new(Tone::Soon, format!("{} days old: rotate it", age.num_days()))
+        }
+        State::Active => Badge::new(Tone::Good, "Active"),
+    }
+}
+
+impl TokensPage {
+    async fn of(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<Self, db::Error> {
+        let (now, owner) = (app.clock.now(), signed_in.person.id);
+        let sort = Sort::named(&query.sort).unwrap_or_default();
+        let listing = Listing {
+            owner: Some(owner),
+            states: query.states(),
+            search: query.q.replace('\0', ""),
+            sort,
+            offset: i64::from(query.from),
+            limit: PAGE + 1,
+        };
+        let mut conn = app.db.read().await?;
+        let mut found = personal_token::list(&mut conn, &listing, now).await?;
+        let goes_on = found.len() > usize::try_from(PAGE).unwrap_or_default();
+        found.truncate(usize::try_from(PAGE).unwrap_or_default());
+        let over = Listing { states: vec![State::Expired, State::Revoked], offset: 0, limit: PAGE, ..listing.clone() };
+        let ended = match query.show.as_str() {
+            ENDED => Vec::new(),
+            _ => personal_token::list(&mut conn, &over, now).await?,
+        };
+        let old = personal_token::made_before(&mut conn, owner, now - ROTATE_AFTER, now).await?;
+        let mut notices = notices(&mut conn, &found, now).await?;
+        let mut rows = |tokens: &[PersonalToken]| {
+            tokens.iter().map(|token| TokenRow::new(app, token, notices.remove(&token.id.0), now)).collect()
+        };
+        let site = Site::of(&app.config.server.public_url);
+        let is_plain = query.q.is_empty() && query.from == 0 && query.show.is_empty();
+        Ok(Self {
+            toolbar: toolbar(&site, query, sort),
+            pager: pager(&site, query, found.len(), goes_on),
+            is_empty: is_plain && found.is_empty() && ended.is_empty(),
+            tokens: rows(&found),
+            ended: rows(&ended),
+            old,
+            command: format!("portcullis token-list --user {}", signed_in.person.username),
+            request: format!(
+                "curl -H \"Authorization: Bearer $TOKEN\" {}",
+                app.at(crate::http::urls::API_ACCESS_TOKENS)
+            ),
+            shell: Shell::of(app, signed_in, Menu::AccessTokens),
+            site,
+        })
+    }
+
+    /// The page in each of its states.
+    pub fn samples() -> Vec<Self> {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap_or_default();
+        let site = Site::sample();
+        let empty = Self {
+            shell: Shell::sample(Menu::AccessTokens),
+            toolbar: toolbar(&site, &ListQuery::default(), Sort::Created),
+            tokens: Vec::new(),
+            ended: Vec::new(),
+            pager: Pager::default(),
+            old: 0,
+            is_empty: true,
+            command: "portcullis token-list --user alice".to_owned(),
+            request: "curl https://gate.example.com/gate/api/v1/access-tokens".to_owned(),
+            site,
+        };
+        let row = TokenRow::sample(now);
+        let hostile = TokenRow {
+            name: Foreign::hostile_sample(),
+            places: Foreign::hostile_sample().to_string(),
+            used: row.used.clone().map(|used| LastUse { client: Foreign::hostile_sample(), ..used }),
+            ..row.clone()
+        };
+        let id = |last: &str| format!("01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c{last}");
+        let state = Badge::new(Tone::Soon, "120 days old: rotate it");
+        let old = TokenRow { id: id("56"), state, used: None, ..row.clone() };
+        let state = Badge::new(Tone::Ended, "Revoked");
+        let revoked = TokenRow { id: id("57"), state, ended: true, ..row.clone() };
+        let pager = Pager {
+            shown: "51 to 100".to_owned(),
+            previous: Some("/gate/settings/tokens".to_owned()),
+            next: Some("/gate/settings/tokens?from=100".to_owned()),
+        };
+        let full = Self { tokens: vec![row, old], ended: vec![revoked], is_empty: false, old: 1, ..empty.clone() };
+        vec![empty, full.clone(), Self { tokens: vec![hostile], pager, old: 3, ..full }]
+    }
+}
+
+impl TokenRow {
+    /// A token for samples.
+    pub(super) fn sample(now: DateTime<Utc>) -> Self {
+        Self {
+            id: "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c55".to_owned(),
+            name: Foreign::new("Nightly report"),
+            client_id: "pat_4f8c0a2f9b7d4a0d8a55b1c3d2e1f0a9".to_owned(),
+            scope: "mcp:read mgmt.read".to_owned(),
+            places: "MCP Gateway".to_owned(),
+            created: Moment::new(now - TimeDelta::days(20), now),
+            used: Some(LastUse {
+                at: Moment::new(now - TimeDelta::hours(2), now),
+                address: "192.0.2.7".to_owned(),
+                client: Foreign::new("curl/8.9.1"),
+            }),
+            expires: Expiry::new(Some(now + TimeDelta::days(70)), now),
+            state: Badge::new(Tone::Good, "Active"),
+            notice: Some(Notice {
+                at: Moment::new(now - TimeDelta::hours(2), now),
+                words: "used from a new network, 192.0.2.0/24".to_owned(),
+            }),
+            ended: false,
+        }
+    }
+}
+
+impl View for TokensPage {}
+
+fn toolbar(site: &Site, query: &ListQuery, sort: Sort) -> Toolbar {
+    let labels = [
+        (Sort::Created, "Newest first"),
+        (Sort::Name, "By name"),
+        (Sort::Expires, "Ending soonest first"),
+        (Sort::Used, "Last used first"),
+    ];
+    let show = |value: &str, label: &str| Choice::new(value, label).chosen(query.show == value);
+    Toolbar {
+        action: site.access_tokens(),
+        label: "Search tokens".to_owned(),
+        query: Foreign::new(&query.q).to_string(),
+        sorts: labels.map(|(one, label)| Choice::new(one.name(), label).chosen(one == sort)).to_vec(),
+        filters: vec![show("", "Active"), show(ENDED, "Revoked and expired")],
+    }
+}
+
+fn pager(site: &Site, query: &ListQuery, shown: usize, goes_on: bool) -> Pager {
+    let page = u32::try_from(PAGE).unwrap_or_default();
+    let at = |from: u32| {
+        let from = if from == 0 { String::new() } else { from.to_string() };
+        let parameters = [("q", query.q.as_str()), ("sort", &query.sort), ("show", &query.show), ("from", &from)];
+        link(&site.access_tokens(), &parameters)
+    };
+    let first = query.from.saturating_add(1);
+    let shown = match shown {
+        0 => "No tokens".to_owned(),
+        _ => format!("{first} to {}", usize::try_from(query.from).unwrap_or_default() + shown),
+    };
+    Pager {
+        shown,
+        previous: (query.from > 0).then(|| at(query.from.saturating_sub(page))),
+        next: goes_on.then(|| at(query.from.saturating_add(page))),
+    }
+}

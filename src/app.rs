@@ -169,8 +169,7 @@ impl App {
             return Ok(self.servers.enabled());
         }
         let mut conn = self.db.read().await?;
-        let tree = Tree::load(&mut conn).await?;
-        Ok(Arc::new(Server::enabled(&mut conn, &tree).await?))
+        Ok(Arc::new(Catalogue::load(&mut conn).await?))
     }
 
     /// Runs a verb that changes where things are. On this node it is so before the answer goes out; the others hear of it.

@@ -182,7 +182,7 @@ impl Access {
         now: DateTime<Utc>,
     ) -> Result<bool, db::Error> {
         if hears_changes {
-            return Ok(self.revocations.load().kill(token));
+            return Ok(self.revocations.get().kill(token));
         }
         let mut conn = db.read().await?;
         Ok(Revocations::load(&mut conn, now).await?.kill(token))

@@ -1,9 +1,8 @@
 //! What a node remembers: revocations, verified tokens, and current facts of people, service accounts and clients.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 
@@ -13,7 +12,7 @@ use super::seen_proofs::SeenProofs;
 use crate::credentials::{ApiKey, PersonalToken, api_key, personal_token};
 use crate::crypto::HashedToken;
 use crate::db::changes::Changes;
-use crate::db::{self, Db};
+use crate::db::{self, Db, Latest};
 use crate::grants::client::{self, Ceiling, Client};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
@@ -25,7 +24,7 @@ const CLIENTS: u64 = 10_000;
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
 pub struct Access {
-    pub(super) revocations: ArcSwap<Revocations>,
+    pub(super) revocations: Latest<Revocations>,
     subjects: Remembered<SubjectId, Subject>,
     /// The ceiling of every client that may act.
     ceilings: Remembered<String, Arc<Ceiling>>,
@@ -40,17 +39,14 @@ pub struct Access {
     tokens: Remembered<HashedToken, Arc<PersonalToken>>,
     /// Secrets that have the form of a key or such a token and are none. They are drawn at random, so none of them ever becomes one.
     unknown_keys: Cache<HashedToken, ()>,
-    /// True from the moment we hear that revocations changed until they have been read again.
-    behind: AtomicBool,
-    reading: tokio::sync::Mutex<()>,
-    /// The listening connection since which everything has been read: what was announced between two is heard by nobody.
-    read_since: AtomicU64,
+    /// Of how many changes that this node heard of everything has been read again.
+    read_up_to: AtomicU64,
 }
 
 impl Default for Access {
     fn default() -> Self {
         Self {
-            revocations: ArcSwap::default(),
+            revocations: Latest::default(),
             subjects: Remembered::default(),
             ceilings: Remembered::default(),
             clients: Remembered::of(CLIENTS),
@@ -59,47 +55,26 @@ impl Default for Access {
             keys: Remembered::default(),
             tokens: Remembered::default(),
             unknown_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
-            behind: AtomicBool::new(false),
-            reading: tokio::sync::Mutex::default(),
-            read_since: AtomicU64::new(0),
+            read_up_to: AtomicU64::new(0),
         }
     }
 }
 
 impl Access {
     /// True while memory can be trusted: changes are heard, and nothing that was or may have been announced is still to be
-    /// read (`decisions` 3).
+    /// read, whatever it is about (`decisions` 3).
     pub fn is_current(&self, changes: &Changes) -> bool {
-        changes.fresh()
-            && changes.connections() == self.read_since.load(Ordering::SeqCst)
-            && !self.behind.load(Ordering::SeqCst)
+        changes.fresh() && changes.count() == self.read_up_to.load(Ordering::SeqCst)
     }
 
-    /// Notes that everything has been read again since this listening connection began.
-    pub fn caught_up(&self, connection: u64) {
-        self.read_since.store(connection, Ordering::SeqCst);
-    }
-
-    /// Notes that revocations have changed; until they are read again, memory is not to be trusted.
-    pub fn fall_behind(&self) {
-        self.behind.store(true, Ordering::SeqCst);
+    /// Notes that whatever so many [`changes`](Changes::count) were about has been read again or forgotten.
+    pub fn caught_up(&self, changes: u64) {
+        self.read_up_to.store(changes, Ordering::SeqCst);
     }
 
     /// Reads the revocations again.
     pub async fn reload_revocations(&self, db: &Db, now: DateTime<Utc>) -> Result<(), db::Error> {
-        // One after the other, so that what was read earlier never replaces what was read later.
-        let _turn = self.reading.lock().await;
-        let mut conn = db.read().await?;
-        // Whatever falls behind from here on is not in what we read.
-        let was_behind = self.behind.swap(false, Ordering::SeqCst);
-        match Revocations::load(&mut conn, now).await {
-            Ok(revocations) => self.revocations.store(Arc::new(revocations)),
-            Err(error) => {
-                self.behind.fetch_or(was_behind, Ordering::SeqCst);
-                return Err(error.into());
-            }
-        }
-        Ok(())
+        self.revocations.read(db, async |conn| Revocations::load(conn, now).await).await
     }
 
     /// Forgets what is known of every person and service account.

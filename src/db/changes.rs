@@ -52,14 +52,18 @@ pub struct Changes {
 }
 
 /// One subscriber's view of the changes.
-pub struct Subscription(broadcast::Receiver<Change>);
+pub struct Subscription {
+    changes: broadcast::Receiver<(u64, Change)>,
+    up_to: u64,
+}
 
 /// What the listening task and its readers share.
 struct Heard {
-    changes: broadcast::Sender<Change>,
+    changes: broadcast::Sender<(u64, Change)>,
     /// When the last beat that came back was sent. The process's monotonic clock: the wall clock may jump.
     beat: Mutex<Option<Instant>>,
-    connections: AtomicU64,
+    /// How many changes there were. It is counted before anybody is told.
+    count: AtomicU64,
 }
 
 impl Changes {
@@ -68,7 +72,7 @@ impl Changes {
         let heard = Arc::new(Heard {
             changes: broadcast::Sender::new(BACKLOG),
             beat: Mutex::new(None),
-            connections: AtomicU64::new(0),
+            count: AtomicU64::new(0),
         });
         let heart = Heart::new(random);
         let task = tokio::spawn(keep_listening(db.clone(), random.clone(), heart, heard.clone()));
@@ -83,15 +87,16 @@ impl Changes {
         beat.is_some_and(|sent| sent.elapsed() < FRESH)
     }
 
-    /// How often we connected. Memory that was filled under an earlier number has not yet caught up with what was missed in
-    /// between, however fresh we are.
-    pub fn connections(&self) -> u64 {
-        self.heard.connections.load(Ordering::Acquire)
+    /// How many changes we heard of, each new connection being one. Memory that was filled under an earlier number has not yet
+    /// caught up, however fresh we are.
+    pub fn count(&self) -> u64 {
+        self.heard.count.load(Ordering::SeqCst)
     }
 
     /// The changes from now on.
     pub fn subscribe(&self) -> Subscription {
-        Subscription(self.heard.changes.subscribe())
+        let changes = self.heard.changes.subscribe();
+        Subscription { changes, up_to: self.count() }
     }
 }
 
@@ -104,11 +109,20 @@ impl Drop for Changes {
 impl Subscription {
     /// The next change; `None` once nobody listens any more.
     pub async fn next(&mut self) -> Option<Change> {
-        match self.0.recv().await {
-            Ok(change) => Some(change),
+        match self.changes.recv().await {
+            Ok((number, change)) => {
+                self.up_to = self.up_to.max(number);
+                Some(change)
+            }
+            // Those that are still in the queue will say how far we are.
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Change::Missed),
             Err(broadcast::error::RecvError::Closed) => None,
         }
+    }
+
+    /// How many changes this subscriber knows of, out of [`Changes::count`].
+    pub fn up_to(&self) -> u64 {
+        self.up_to
     }
 }
 
@@ -181,9 +195,7 @@ async fn listen_once(db: &Db, heart: &mut Heart, heard: &Heard) -> Lost {
     if let Err(error) = conn.batch_execute(&format!("LISTEN {CHANNEL}; LISTEN {}", heart.channel)).await {
         return Lost::Unreached(error.to_string());
     }
-    heard.connections.fetch_add(1, Ordering::Release);
-    // Nobody subscribed is nobody to tell.
-    let _receivers = heard.changes.send(Change::Missed);
+    heard.tell(Change::Missed);
     let why = hear(&mut conn, heart, heard).await;
     tracing::warn!("stopped hearing what other nodes change: {why}");
     Lost::AfterHearing
@@ -218,9 +230,15 @@ async fn next(conn: &mut AsyncPgConnection) -> Option<QueryResult<PgNotification
 }
 
 impl Heard {
+    fn tell(&self, change: Change) {
+        let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        // Nobody subscribed is nobody to tell.
+        let _receivers = self.changes.send((number, change));
+    }
+
     fn note(&self, heart: &mut Heart, notification: PgNotification) {
         if notification.channel == CHANNEL {
-            let _receivers = self.changes.send(Change::Announced(notification.payload));
+            self.tell(Change::Announced(notification.payload));
         } else if let Some(sent) = heart.back(&notification.payload) {
             *self.beat.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
         }

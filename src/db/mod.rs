@@ -11,11 +11,13 @@ use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 
 use connect::{ConnectError, Connector};
+pub use latest::Latest;
 
 pub mod changes;
 pub mod connect;
 pub mod embedded;
 pub mod installation;
+mod latest;
 pub mod lock;
 pub mod migrations;
 pub mod pooler;

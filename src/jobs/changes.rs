@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::app::App;
+use crate::db;
 use crate::db::changes::Change;
 use crate::grants::{client, revocation, signing_key};
 use crate::{credentials, identity, places, upstreams};
@@ -24,101 +26,106 @@ const TOPICS: [&str; 7] = [
     upstreams::CHANGED,
 ];
 
-/// Listens until the listener is dropped. What cannot be read now is tried again, and holds up nothing else.
+/// Listens until the listener is dropped. From the moment that a change is heard until whatever it is about has been forgotten
+/// or read again, memory is not trusted ([`Access::is_current`](crate::access::Access::is_current)). What cannot be read now
+/// is tried again, and holds up nothing else.
 pub async fn run(app: Arc<App>) {
     let mut changes = app.changes.subscribe();
-    let mut due = Due::default();
+    let (mut due, mut readings) = (Due::default(), FuturesUnordered::new());
     // Whatever changed between the first reading and the subscription.
     due.note(&app, &Change::Missed);
     loop {
-        due.read(&app).await;
-        let next = match due.topics.is_empty() {
-            true => changes.next().await,
-            false => match timeout(AGAIN, changes.next()).await {
-                Ok(next) => next,
-                Err(_) => continue,
+        readings.extend(due.begin().map(|topic| read_at_last(&app, topic)));
+        if due.is_nothing() {
+            app.access.caught_up(changes.up_to());
+        }
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(change) => due.note(&app, &change),
+                None => return,
             },
-        };
-        let Some(change) = next else { return };
-        due.note(&app, &change);
+            Some(topic) = readings.next() => due.end(topic),
+        }
     }
 }
 
 /// What is still to be read.
 #[derive(Default)]
 struct Due {
-    topics: BTreeSet<&'static str>,
-    /// The listening connection that everything is read for, once it has been.
-    connection: Option<u64>,
+    /// What changed, and nobody began to read it since.
+    waiting: BTreeSet<&'static str>,
+    /// What is being read. What changes meanwhile is read once more.
+    under_way: BTreeSet<&'static str>,
 }
 
 impl Due {
     fn note(&mut self, app: &App, change: &Change) {
-        match change {
-            Change::Announced(topic) => self.topics.extend(TOPICS.into_iter().find(|known| known == topic)),
-            Change::Missed => {
-                self.connection = Some(app.changes.connections());
-                self.topics.extend(TOPICS);
+        for topic in TOPICS {
+            let is_changed = match change {
+                Change::Announced(announced) => announced == topic,
+                Change::Missed => true,
+            };
+            if is_changed {
+                forget(app, topic);
+                self.waiting.insert(topic);
             }
-        }
-        if self.topics.contains(revocation::CHANGED) {
-            app.access.fall_behind();
         }
     }
 
-    async fn read(&mut self, app: &App) {
-        for topic in self.topics.clone() {
-            match read(app, topic).await {
-                Ok(()) => drop(self.topics.remove(topic)),
-                Err(error) => tracing::warn!(error, topic, "a change could not be read yet"),
-            }
-        }
-        // A key may have been withdrawn because somebody else has it: what it signed is good no more.
-        let decisive = [
-            revocation::CHANGED,
-            identity::CHANGED,
-            client::CHANGED,
-            credentials::CHANGED,
-            signing_key::CHANGED,
-            places::CHANGED,
-            upstreams::CHANGED,
-        ];
-        if decisive.iter().all(|topic| !self.topics.contains(topic))
-            && let Some(connection) = self.connection.take()
-        {
-            app.access.caught_up(connection);
-        }
+    /// What can be read now; each topic by one at a time.
+    fn begin(&mut self) -> impl Iterator<Item = &'static str> + use<> {
+        let begun = &self.waiting - &self.under_way;
+        self.waiting = &self.waiting & &self.under_way;
+        self.under_way.extend(&begun);
+        begun.into_iter()
+    }
+
+    fn end(&mut self, topic: &str) {
+        self.under_way.remove(topic);
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty()
     }
 }
 
+/// Forgets what is read one by one, whenever somebody asks for it.
+fn forget(app: &App, topic: &str) {
+    match topic {
+        // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more; workspaces act, too.
+        identity::CHANGED | places::CHANGED => app.access.forget_subjects(),
+        client::CHANGED => app.access.forget_clients(),
+        credentials::CHANGED => app.access.forget_keys(),
+        _ => {}
+    }
+}
+
+/// Tries until it has been read.
+async fn read_at_last(app: &App, topic: &'static str) -> &'static str {
+    while let Err(error) = read(app, topic).await {
+        tracing::warn!(error, topic, "a change could not be read yet");
+        tokio::time::sleep(AGAIN).await;
+    }
+    topic
+}
+
+/// Reads what is remembered as a whole.
 async fn read(app: &App, topic: &str) -> Result<(), String> {
     let now = app.clock.now();
+    let in_words = |error: db::Error| error.to_string();
     match topic {
-        revocation::CHANGED => app.access.reload_revocations(&app.db, now).await.map_err(|error| error.to_string()),
+        revocation::CHANGED => app.access.reload_revocations(&app.db, now).await.map_err(in_words),
         signing_key::CHANGED => {
             app.signing.reload(&app.db, &app.keys, now).await.map_err(|error| error.to_string())?;
+            // A key may have been withdrawn because somebody else has it: what it signed is good no more.
             app.access.forget_tokens();
             Ok(())
         }
         places::CHANGED => {
-            app.places.reload(&app.db).await.map_err(|error| error.to_string())?;
-            // Workspaces act, too, by keys of their own.
-            // Whoever makes a workspace owns it, and whoever was in one that is gone is in it no more.
-            app.access.forget_subjects();
-            app.servers.reload(&app.db).await.map_err(|error| error.to_string())
+            app.places.reload(&app.db).await.map_err(in_words)?;
+            app.servers.reload(&app.db).await.map_err(in_words)
         }
-        upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(|error| error.to_string()),
-        client::CHANGED => {
-            app.access.forget_clients();
-            Ok(())
-        }
-        credentials::CHANGED => {
-            app.access.forget_keys();
-            Ok(())
-        }
-        _ => {
-            app.access.forget_subjects();
-            Ok(())
-        }
+        upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(in_words),
+        _ => Ok(()),
     }
 }

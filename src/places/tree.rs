@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::place::{self, Kind, Place};
 use super::reach::PlacePath;
-use crate::db::{self, Connection, Db};
+use crate::db::{self, Connection, Db, Latest};
 use crate::types::PlaceId;
 
 /// All workspaces, projects and folders.
@@ -89,19 +87,17 @@ fn sorted<'a>(places: impl Iterator<Item = &'a Place>) -> Vec<&'a Place> {
 
 /// The tree that one node remembers, read anew when it changes.
 #[derive(Default)]
-pub struct Map(ArcSwap<Tree>);
+pub struct Map(Latest<Tree>);
 
 impl Map {
     /// The tree as it was last read.
     pub fn tree(&self) -> Arc<Tree> {
-        self.0.load_full()
+        self.0.get_owned()
     }
 
     /// Reads it again.
     pub async fn reload(&self, db: &Db) -> Result<(), db::Error> {
-        let mut conn = db.read().await?;
-        self.0.store(Arc::new(Tree::load(&mut conn).await?));
-        Ok(())
+        self.0.read(db, Tree::load).await
     }
 }
 

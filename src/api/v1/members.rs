@@ -87,7 +87,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.username)))
 }
 
-/// `POST …/members`.
+/// `POST …/members`. Roles are handed out, like credentials, by no key or token that somebody made in settings.
 pub async fn add(
     app: Data<App>,
     known: Known,
@@ -96,6 +96,7 @@ pub async fn add(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let workspace = workspace(&app, &known, &id, Verb::Write).await?;
+    known.may_keep_credentials()?;
     let New { username, role } = body::read(&request, payload).await?;
     let (actor, origin, now) = (known.0.subject.actor(), origin_of(&request), app.clock.now());
     let who = (username.as_str(), Role::from(role));
@@ -117,6 +118,7 @@ pub async fn patch(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let workspace = workspace(&app, &known, &ids.0, Verb::Write).await?;
+    known.may_keep_credentials()?;
     let user: UserId = ids.1.parse().map_err(|_| Problem::NotFound)?;
     let Change { role } = body::read(&request, payload).await?;
     let (actor, origin, now) = (known.0.subject.actor(), origin_of(&request), app.clock.now());
@@ -133,6 +135,7 @@ pub async fn delete(
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let workspace = workspace(&app, &known, &ids.0, Verb::Delete).await?;
+    known.may_keep_credentials()?;
     let user: UserId = ids.1.parse().map_err(|_| Problem::NotFound)?;
     let (actor, origin, now) = (known.0.subject.actor(), origin_of(&request), app.clock.now());
     settled(app.cut(async |conn| membership::remove(conn, actor, workspace, user, &origin, now).await).await?)?;

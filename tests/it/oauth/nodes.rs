@@ -12,7 +12,7 @@ use portcullis::types::Algorithm;
 use crate::support::TestApp;
 use crate::support::app::Node;
 use crate::support::client::jwt;
-use crate::support::half_open::HalfOpen;
+use crate::support::relay::Relay;
 
 #[tokio::test]
 async fn a_cut_holds_at_once_here_and_within_two_seconds_everywhere() {
@@ -69,8 +69,8 @@ async fn a_node_that_hears_nothing_still_knows() {
 #[tokio::test]
 async fn a_node_whose_line_is_half_open_asks_the_database_and_without_one_says_so() {
     let app = TestApp::start().await;
-    let line = HalfOpen::to(app.database());
-    let second = app.node_that_listens_at(line.url()).await;
+    let line = Relay::before(app.database()).await;
+    let second = app.node_that_listens_at(line.url.clone()).await;
     let ada = app.person("ada").await;
     let client = app.client().await;
     let (one, two) = (client.connect(&ada).await, client.connect(&ada).await);

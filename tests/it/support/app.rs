@@ -204,7 +204,12 @@ impl Node {
     /// What the nodes of an installation that is [`overheard`](TestApp::overheard) asked the database since the last time; the
     /// listening connection goes another way.
     pub fn asked(&self) -> Vec<String> {
-        self.0.installation.relay.as_ref().expect("a relay").executed()
+        self.relay().executed()
+    }
+
+    /// What the pools of an installation that is [`overheard`](TestApp::overheard) go through.
+    pub fn relay(&self) -> &Relay {
+        self.0.installation.relay.as_ref().expect("a relay")
     }
 
     /// Runs a verb in a transaction, past the server.

@@ -9,7 +9,6 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
-pub mod half_open;
 pub mod holder;
 pub mod issuers;
 pub mod keys;

@@ -1,4 +1,5 @@
-//! Between a node and its database: passes everything on, and writes down which statements are executed.
+//! Between a node and its database: passes everything on, unless there is to be trouble, and writes down which statements are
+//! executed.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::watch;
 use tokio_postgres::config::{Config, Host};
 
 /// A relay to one database, which runs until its runtime ends.
@@ -15,6 +17,22 @@ pub struct Relay {
     /// Where it is to be reached.
     pub url: SecretString,
     executed: Executed,
+    trouble: watch::Sender<Trouble>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Trouble {
+    #[default]
+    None,
+    /// What the node says arrives, and nothing comes back; both ends stay open.
+    Silence,
+    /// The answer to the next statement with these words will be slow.
+    SlowNext(&'static str),
+    /// It is: nothing comes back on that connection.
+    Slow(usize),
+    /// Every statement with these words loses its connection.
+    Loses(&'static str),
 }
 
 /// Each statement with the number of the connection that it came by.
@@ -34,9 +52,35 @@ impl Relay {
         let (user, password) = (config.get_user().unwrap(), config.get_password().unwrap());
         let (password, name) = (std::str::from_utf8(password).unwrap(), config.get_dbname().unwrap());
         let url = url(listener.local_addr().unwrap(), user, password, name);
-        let executed = Arc::default();
-        tokio::spawn(serve(listener, socket, Arc::clone(&executed)));
-        Self { url, executed }
+        let (executed, trouble) = (Arc::default(), watch::Sender::default());
+        tokio::spawn(serve(listener, socket, Arc::clone(&executed), trouble.clone()));
+        Self { url, executed, trouble }
+    }
+
+    /// From now on nothing comes back, on connections that are open and on new ones.
+    pub fn fall_silent(&self) {
+        self.trouble.send_replace(Trouble::Silence);
+    }
+
+    /// The next statement with these words is executed, and its answer comes when all is [`well`](Self::be_well) again.
+    pub fn be_slow_to_answer(&self, words: &'static str) {
+        self.trouble.send_replace(Trouble::SlowNext(words));
+    }
+
+    /// Waits until somebody waits for that answer.
+    pub async fn is_waited_for(&self) {
+        let slow = |trouble: &Trouble| matches!(trouble, Trouble::Slow(_));
+        assert!(self.trouble.subscribe().wait_for(slow).await.is_ok());
+    }
+
+    /// From now on every statement with these words fails, and its connection with it.
+    pub fn lose(&self, words: &'static str) {
+        self.trouble.send_replace(Trouble::Loses(words));
+    }
+
+    /// Ends all trouble.
+    pub fn be_well(&self) {
+        self.trouble.send_replace(Trouble::None);
     }
 
     /// The statements that were executed since the last time, but for the transactions of the clock.
@@ -62,15 +106,37 @@ fn url(address: SocketAddr, user: &str, password: &str, database: &str) -> Secre
     format!("postgres://{user}:{password}@{address}/{database}?sslmode=disable").into()
 }
 
-async fn serve(listener: TcpListener, socket: PathBuf, executed: Executed) {
+async fn serve(listener: TcpListener, socket: PathBuf, executed: Executed, trouble: watch::Sender<Trouble>) {
     let mut connection = 0;
     while let Ok((client, _)) = listener.accept().await {
         client.set_nodelay(true).unwrap();
-        let server = UnixStream::connect(&socket).await.unwrap();
-        let ((from_client, mut to_client), (mut from_server, to_server)) = (client.into_split(), server.into_split());
-        tokio::spawn(listen(connection, from_client, to_server, Arc::clone(&executed)));
+        let Ok(server) = UnixStream::connect(&socket).await else { continue };
+        let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+        tokio::spawn(listen(connection, from_client, to_server, Arc::clone(&executed), trouble.clone()));
+        tokio::spawn(answer(connection, from_server, to_client, trouble.subscribe()));
         connection += 1;
-        tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    }
+}
+
+/// Passes on what a server answers, in its time.
+async fn answer(
+    connection: usize,
+    mut server: impl AsyncRead + Unpin,
+    mut client: impl AsyncWrite + Unpin,
+    mut trouble: watch::Receiver<Trouble>,
+) -> std::io::Result<()> {
+    let mut bytes = [0; 4096];
+    loop {
+        let length = server.read(&mut bytes).await?;
+        let calm = trouble.wait_for(|trouble| *trouble != Trouble::Slow(connection)).await;
+        let is_silent = calm.is_ok_and(|trouble| *trouble == Trouble::Silence);
+        match length {
+            // A line that is silent does not say that it has ended, either.
+            0 if is_silent => std::future::pending().await,
+            0 => return Ok(()),
+            _ if is_silent => {}
+            _ => client.write_all(&bytes[..length]).await?,
+        }
     }
 }
 
@@ -81,8 +147,21 @@ async fn listen(
     mut client: impl AsyncRead + Unpin,
     mut server: impl AsyncWrite + Unpin,
     executed: Executed,
+    trouble: watch::Sender<Trouble>,
 ) -> std::io::Result<()> {
-    let execute = |statement: String| executed.lock().unwrap().push((connection, statement));
+    let execute = |statement: String| {
+        let becomes_slow = |trouble: &mut Trouble| {
+            let is_it = matches!(trouble, Trouble::SlowNext(words) if statement.contains(*words));
+            if is_it {
+                *trouble = Trouble::Slow(connection);
+            }
+            is_it
+        };
+        trouble.send_if_modified(becomes_slow);
+        let is_lost = matches!(*trouble.borrow(), Trouble::Loses(words) if statement.contains(words));
+        executed.lock().unwrap().push((connection, statement));
+        if is_lost { Err(std::io::ErrorKind::ConnectionReset) } else { Ok(()) }
+    };
     let mut statements = HashMap::new();
     let mut start_up = vec![0; 4];
     client.read_exact(&mut start_up).await?;
@@ -100,10 +179,10 @@ async fn listen(
         let mut next = || words.next().unwrap_or_default();
         match message[0] {
             b'P' => drop(statements.insert(next(), next())),
-            b'Q' => execute(next()),
+            b'Q' => execute(next())?,
             b'B' => {
                 let _portal = next();
-                execute(statements.get(&next()).cloned().unwrap_or_default());
+                execute(statements.get(&next()).cloned().unwrap_or_default())?;
             }
             _ => {}
         }

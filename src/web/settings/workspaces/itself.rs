@@ -13,7 +13,7 @@ use crate::db;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::places::arrange::{self, Arranged, Refusal as Refused};
 use crate::places::{Actor, Contents, Place, Role, member};
 use crate::types::DEFAULT_WORKSPACE;
@@ -54,9 +54,13 @@ pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
+    fresh: Result<Fresh<SignedIn>, PageError>,
     name: Path<String>,
     query: Query<ItselfQuery>,
 ) -> Result<HttpResponse, PageError> {
+    if query.remove.is_some() {
+        fresh?;
+    }
     let shown = async {
         let seen = managed(&app, &signed_in, &name).await?;
         let mut conn = app.db.read().await?;
@@ -80,7 +84,7 @@ pub async fn get(
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     name: Path<String>,
     PageForm(form): PageForm<ItselfForm>,
 ) -> Result<HttpResponse, PageError> {

@@ -14,7 +14,7 @@ use crate::db;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::identity::membership::{self, Membership};
 use crate::places::member::{self, Member};
 use crate::places::{Actor, Role};
@@ -65,9 +65,13 @@ pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
+    fresh: Result<Fresh<SignedIn>, PageError>,
     name: Path<String>,
     query: Query<MembersQuery>,
 ) -> Result<HttpResponse, PageError> {
+    if query.remove.is_some() {
+        fresh?;
+    }
     let shown = async {
         let seen = Seen::of(&app, &signed_in, &name).await?;
         match query.remove {
@@ -82,7 +86,7 @@ pub async fn get(
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     name: Path<String>,
     PageForm(form): PageForm<MembersForm>,
 ) -> Result<HttpResponse, PageError> {

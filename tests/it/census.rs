@@ -382,6 +382,7 @@ async fn the_schema_of_the_program_is_that_of_the_database() {
             "float8" => "Float8",
             "int2" => "Int2",
             "int4" => "Int4",
+            "int8" => "Int8",
             "jsonb" => "Jsonb",
             "text" => "Text",
             "timestamptz" => "Timestamptz",

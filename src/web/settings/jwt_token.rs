@@ -297,7 +297,7 @@ mod tests {
             (TimeDelta::hours(8), &["15 minutes", "1 hour", "8 hours"][..], "1 hour"),
             (TimeDelta::hours(24), &["15 minutes", "1 hour", "8 hours", "1 day"], "1 hour"),
             (TimeDelta::minutes(5), &["5 minutes"], "5 minutes"),
-            (TimeDelta::minutes(30), &["15 minutes", "30 minutes"], "15 minutes"),
+            (TimeDelta::minutes(30), &["15 minutes", "30 minutes"], "30 minutes"),
         ] {
             let choices = lifetimes(most);
             assert_eq!(choices.iter().map(|choice| choice.label.as_str()).collect::<Vec<_>>(), labels);

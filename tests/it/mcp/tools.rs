@@ -37,7 +37,8 @@ fn debug_auth_context_tells_who_by_what_and_why_and_never_a_token() {
     assert_eq!(context["credential"]["expires_at"], "2027-01-15T08:50:00Z");
     assert_eq!(context["decision"]["allowed"], true);
     let checks: Vec<&Value> = context["decision"]["checks"].as_array().unwrap().iter().map(|it| &it["check"]).collect();
-    assert_eq!(checks, ["credential", "audience", "expiry", "subject", "scope"]);
+    let all = ["credential", "audience", "expiry", "subject", "server", "place", "permissions", "scope"];
+    assert_eq!(checks, all);
     assert!(!context.to_string().contains("the-jti") && !context.to_string().contains("null"));
 }
 

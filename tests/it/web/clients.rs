@@ -387,7 +387,7 @@ async fn lists_are_searched_sorted_and_paged() {
         "INSERT INTO clients SELECT 'c' || n, 'person', 'Client ' || n, NULL, NULL, 'none', 'web', redirect_uris, grant_types,
              scope, metadata, metadata_hash, created_at - n * interval '1 minute', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
              '[]', NULL, false, false, 'standard', NULL, NULL, NULL, NULL, NULL
-         FROM clients, generate_series(100, 160) n;
+         FROM clients, generate_series(100, 160) n WHERE origin = 'person';
          INSERT INTO client_ownerships SELECT clients.id, o.workspace_id, o.registered_by, o.reach, o.permissions
          FROM clients, client_ownerships o WHERE clients.id LIKE 'c1%';",
     )

@@ -50,7 +50,7 @@ async fn an_administrator_makes_a_workspace_and_fills_it() {
     let form = page.form("Create workspace").fill("Title optional", "Acme \"Research\"").fill("Name", "acme");
     let page = root.follow(root.submit(&form).await.assert(303)).await.assert(200);
     assert!(page.words().contains("Acme \"Research\"") && page.words().contains("It is made."), "{}", page.words());
-    let add = page.form("Add member").fill("Username", "bob").and("role", "admin");
+    let add = page.form("Add member").fill("Username", "bob").set("role", "admin");
     let page = root.follow(root.submit(&add).await.assert(303)).await;
     assert!(page.words().contains("bob"));
     let again = root.submit(&add).await.assert(422);
@@ -70,7 +70,7 @@ async fn projects_and_folders_are_made_renamed_and_removed() {
     let places = format!("{ACME}/places");
     let page = adam.get(&places).await.assert(200);
     let workspace = page.body.split("<option value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let form = page.form("Create").fill("Name", "apps").and("place", &workspace);
+    let form = page.form("Create").fill("Name", "apps").set("place", &workspace);
     let page = adam.follow(adam.submit(&form).await.assert(303)).await;
     assert!(page.words().contains("acme/apps"), "{}", page.words());
     let edit = page.body.split("href=\"").find(|href| href.contains("?edit=")).unwrap().split('"').next().unwrap();
@@ -184,11 +184,11 @@ async fn a_workspace_is_removed_by_an_owner_when_nothing_is_in_it() {
     let link =
         link.split("href=\"").find(|href| href.contains("?move=")).unwrap().split('"').next().unwrap().to_owned();
     let form = olga.get(&link).await.form("Move server");
-    assert!(olga.submit(&form.clone().and("place", &home)).await.assert(422).words().contains("not yours"));
+    assert!(olga.submit(&form.clone().set("place", &home)).await.assert(422).words().contains("not yours"));
     let root = app.administrator("root").await;
     root.sign_in().await;
     let form = root.get(&link).await.form("Move server");
-    root.submit(&form.and("place", &home)).await.assert(303);
+    root.submit(&form.set("place", &home)).await.assert(303);
     forged(&olga, &format!("{ACME}/places"), &[("act", "remove"), ("place", &apps.to_string())]).await.assert(303);
     assert!(adam.get(&itself).await.words().contains("Only an owner"));
     let question = olga.get(&format!("{itself}?remove=yes")).await.assert(200);

@@ -164,7 +164,7 @@ async fn a_token_that_is_held_to_permissions_makes_none_that_is_wider() {
          SELECT 'narrow', id, 'keys:read keys:write tools:read' FROM places",
     )
     .await;
-    let ask = client.ask().with("scope", "mgmt.admin mcp:write").and("resource", app.issuer());
+    let ask = client.ask().with("scope", "mgmt.admin mcp:read").and("resource", app.issuer());
     let token = client.redeem(&client.win(&root, &ask).await).await.tokens().access;
     let with = |scope: &str| json!({ "name": "more", "scopes": [scope] });
     for beyond in ["mgmt.admin", "mgmt.write", "mgmt.read", "mcp:delete", "mcp:write"] {

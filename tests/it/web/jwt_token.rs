@@ -105,7 +105,7 @@ async fn it_ends_at_once_by_its_button_with_its_person_and_with_its_client() {
     let other = token(&app, &ada.submit(&form(&ada).await).await);
     let (origin, node) = (portcullis::audit::Origin::operator(), app.app());
     let terms = node.terms(&origin);
-    let verb = async |conn: &mut _| portcullis::grants::disable::disable(conn, &terms, own_token::CLIENT).await;
+    let verb = async |conn: &mut _| portcullis::grants::disable::disable(conn, &terms, None, own_token::CLIENT).await;
     node.cut(verb).await.unwrap();
     app.call_mcp(&other).await.assert(401);
     let refused = ada.submit(&form(&ada).await).await.assert(200);

@@ -289,6 +289,8 @@ diesel::table! {
         reach -> Nullable<Array<Nullable<Uuid>>>,
         /// What its tokens may do to each kind of thing; whatever their scope allows when there is none.
         permissions -> Nullable<Text>,
+        /// As what somebody disabled the client, while it is disabled; an administrator when nobody noted it.
+        disabled_as -> Nullable<Text>,
     }
 }
 

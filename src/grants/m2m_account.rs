@@ -5,10 +5,9 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Terms;
 use super::client::{self, ClientOptions, ClientOrigin, NewClient};
 use super::client_metadata::{ApplicationType, AuthMethod, TOKEN_EXCHANGE};
-use super::client_secret;
+use super::{Terms, client_secret, own_token};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::statement::KeySet;
 use crate::crypto::{PlainToken, TokenKind};
@@ -84,6 +83,9 @@ pub enum Refusal {
     /// It cannot be a name.
     #[error(transparent)]
     Name(#[from] AccountNameRefusal),
+    /// It is that of a part of this program.
+    #[error("the client id \"{0}\" is reserved")]
+    Reserved(AccountName),
     /// Another client or account has it.
     #[error("there is already a client with the id \"{0}\"")]
     Taken(AccountName),
@@ -177,7 +179,10 @@ fn client_of(
 
 /// The name and what the client asks of us, or what is wrong with them.
 fn judge(wanted: &NewAccount) -> Result<(AccountName, ClientOptions), Refusal> {
-    let name = wanted.name.parse()?;
+    let name: AccountName = wanted.name.parse()?;
+    if name.as_str() == own_token::CLIENT {
+        return Err(Refusal::Reserved(name));
+    }
     if let Some(token) = wanted.scope.tokens().find(|token| !known_scopes::FOR_PROGRAMS.contains(token)) {
         return Err(Refusal::Scope(token.to_owned()));
     }

@@ -84,6 +84,7 @@ pub async fn register_client(
         registered_by: registrar.person,
         reach: narrowed.reach.stored(),
         permissions: narrowed.permissions.clone(),
+        disabled_as: None,
     };
     ownership.store(conn).await?;
     let detail = json!({ "name": new.name, "scope": new.scope, "workspace": registrar.workspace });

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde_json::json;
 
-use super::client::{self, Client};
+use super::client::{self, Client, ClientOrigin};
 use super::grant::EndReason;
 use super::{Terms, revoke};
 use crate::audit::{self, Entry, Event};
@@ -26,8 +26,9 @@ pub async fn remove_client(
     may: impl FnOnce(&Client) -> bool,
 ) -> QueryResult<Option<usize>> {
     let Some((client, _)) = client::find_for_update(conn, id).await? else { return Ok(None) };
-    // A program that acts for itself goes with its account.
-    if client.options.service_account_id.is_some() || !may(&client) {
+    // A program that acts for itself goes with its account, and what is a part of this program never goes.
+    let stays = client.options.service_account_id.is_some() || client.origin == ClientOrigin::BuiltIn;
+    if stays || !may(&client) {
         return Ok(None);
     }
     let ended = revoke::end_all_of_client(conn, terms, id, EndReason::ClientRemoved).await?;

@@ -97,7 +97,10 @@ const CENSUS: &[Entry] = &[
     (
         "client_ownerships",
         Kept("goes with its client"),
-        &[(Personal, &["registered_by"]), (Plain, &["client_id", "workspace_id", "reach", "permissions"])],
+        &[
+            (Personal, &["registered_by"]),
+            (Plain, &["client_id", "workspace_id", "reach", "permissions", "disabled_as"]),
+        ],
     ),
     (
         "consents",

@@ -23,10 +23,12 @@ use crate::grants::add_client::Plan;
 use crate::grants::change_client::{self, ChangeClient, NewLogo, Wish, change_client};
 use crate::grants::client::{After, Client, ClientOptions, ClientOrigin, Listed, Sort, State, Wanted, Whose};
 use crate::grants::client_metadata::AuthMethod;
+use crate::grants::client_ownership::Rank;
 use crate::grants::client_secret::{self, ReplacedSecret};
+use crate::grants::disable::{self, By};
 use crate::grants::register_client::{Narrowed, Registering, Registrar, register_client, scope_of};
 use crate::grants::rotate_secret::{RotateSecret, end_replaced_secret, rotate_secret};
-use crate::grants::{disable, grant, remove_client};
+use crate::grants::{grant, remove_client};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::params::Params;
@@ -172,6 +174,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.mark)))
 }
 
+const PART_OF_THE_GATE: &str = "This client is a part of the gate";
 const NOT_OURS: &str = "The cursor is none of ours";
 
 /// `GET /api/v1/clients/{id}`.
@@ -282,6 +285,10 @@ pub async fn change(
     if describes {
         may_change(&manager, &known.client)?;
     }
+    let rank = rank(&manager, &known);
+    if change.enabled == Some(true) && known.withheld_from(rank).is_some() {
+        return Err(Problem::Forbidden("Somebody of more rank disabled this client, and only they enable it"));
+    }
     let tree = app.tree().await?;
     let wish = wish(&tree, &manager, &known, &change)?;
     let logo = fetched(&app, change.logo_uri.as_deref()).await?;
@@ -295,10 +302,11 @@ pub async fn change(
         if let (ChangeClient::Changed { .. }, Some(logo)) = (&changed, &logo) {
             change_client::change_logo(conn, &terms, by, &id, logo).await?;
         }
-        match change.enabled {
-            Some(true) => drop(disable::enable(conn, &terms, by, &id).await?),
-            Some(false) => drop(disable::disable(conn, &terms, by, &id).await?),
-            None => {}
+        let hand = Some(By { person: by, rank });
+        match (&changed, change.enabled) {
+            (ChangeClient::Changed { .. }, Some(true)) => drop(disable::enable(conn, &terms, hand, &id).await?),
+            (ChangeClient::Changed { .. }, Some(false)) => drop(disable::disable(conn, &terms, hand, &id).await?),
+            _ => {}
         }
         Ok(changed)
     };
@@ -319,7 +327,10 @@ pub async fn remove(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    seen(&app, &manager, Verb::Delete, &id).await?;
+    let known = seen(&app, &manager, Verb::Delete, &id).await?;
+    if known.client.origin == ClientOrigin::BuiltIn {
+        return Err(Problem::Forbidden(PART_OF_THE_GATE));
+    }
     let origin = origin_of(&request);
     let (terms, by) = (app.terms(&origin), person(&manager));
     let removed = app.cut(async |conn| remove_client::remove_client(conn, &terms, by, &id, |_| true).await).await?;
@@ -413,12 +424,22 @@ fn may(caller: &Principal, verb: Verb, path: &PlacePath) -> bool {
     policy::decide(caller, &action) == Decision::Allowed
 }
 
+/// What the caller is to a client that is theirs: an administrator whose token is narrowed is no more than who manages.
+fn rank(caller: &Principal, known: &Listed) -> Rank {
+    let workspace = known.ownership.as_ref().map(|own| own.workspace_id);
+    match workspace {
+        _ if oversees(caller, Verb::Write) => Rank::Administrator,
+        Some(workspace) if caller.subject.manages(Thing::Clients, Some(workspace)) => Rank::Manager,
+        _ => Rank::Member,
+    }
+}
+
 /// What an administrator vouches for stays what the administrators say; what a client says of itself, only it changes.
 fn may_change(caller: &Principal, client: &Client) -> Result<(), Problem> {
     match client.origin {
         ClientOrigin::Person => Ok(()),
         ClientOrigin::Administrator if caller.subject.is_admin() => Ok(()),
-        ClientOrigin::BuiltIn => Err(Problem::Forbidden("This client is a part of the gate")),
+        ClientOrigin::BuiltIn => Err(Problem::Forbidden(PART_OF_THE_GATE)),
         ClientOrigin::Administrator => {
             Err(Problem::Forbidden("Only administrators change what one of them registered"))
         }

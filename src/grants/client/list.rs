@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Client, ClientOrigin, Row};
 use crate::db::Connection;
-use crate::grants::client_ownership::ClientOwnership;
+use crate::grants::client_ownership::{ClientOwnership, Rank};
 use crate::schema::{client_ownerships, clients, grants, users};
 use crate::types::{PlaceId, UserId};
 
@@ -117,6 +117,12 @@ impl Listed {
         }
         let found = joined().filter(clients::id.eq(id)).select(columns!()).first(conn).await.optional()?;
         found.map(Self::read).transpose()
+    }
+
+    /// What it takes to enable it, if it is disabled and that is more than this.
+    pub fn withheld_from(&self, rank: Rank) -> Option<Rank> {
+        let needed = self.ownership.as_ref().map(ClientOwnership::enabled_by);
+        needed.filter(|needed| self.client.disabled_at.is_some() && *needed > rank)
     }
 
     /// The clients of these ids.

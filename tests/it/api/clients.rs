@@ -216,3 +216,45 @@ async fn nobody_without_the_right_reads_or_changes_anything() {
     let ada = app.person("ada").await;
     own.connect(&ada).await;
 }
+
+/// What an administrator's token is narrowed to holds for clients of no workspace too, and so does what it may not do.
+#[tokio::test]
+async fn a_narrowed_token_of_an_administrator_sees_and_ends_nothing_outside() {
+    let app = TestApp::start().await;
+    let root = app.root().await;
+    let own = Client::register(&app, json!({})).await;
+    let path = of(urls::API_CLIENT, &own.id);
+    let every = "clients:read clients:write clients:delete";
+    let lists = format!("{}?self_registered=true", urls::API_CLIENTS);
+    for (place, grants, seen) in
+        [(app.place_id("mcp-gateway"), every, false), (String::new(), "clients:read clients:write", true)]
+    {
+        let form = root.new_client_form().await.set("scope", &place).set("permissions", "grid").set("grants", grants);
+        let client = root.register_client(&app, &form).await;
+        let token = client.connect_for(&root, "mgmt.read mgmt.write mgmt.admin").await.access;
+        let (found, listed) = if seen { (200, 200) } else { (404, 403) };
+        ask(&app, &token, Method::GET, &path, None).await.assert(found);
+        ask(&app, &token, Method::GET, &lists, None).await.assert(listed);
+        let refused = ask(&app, &token, Method::DELETE, &path, None).await;
+        assert!([403, 404].contains(&refused.status), "{}", refused.status);
+        if !seen {
+            ask(&app, &token, Method::PATCH, &path, Some(json!({ "enabled": false }))).await.assert(404);
+        }
+    }
+    own.connect(&root).await;
+}
+
+/// A program of a workspace is no more than who manages it: what an administrator disabled stays disabled.
+#[tokio::test]
+async fn a_program_enables_nothing_that_an_administrator_disabled() {
+    let app = TestApp::start().await;
+    let token = token(&app, "agent", "mgmt.admin").await;
+    let made = ask(&app, &token, Method::POST, urls::API_CLIENTS, Some(notes())).await.assert(201).json();
+    app.is_secret(made["client_secret"].as_str().unwrap());
+    let path = of(urls::API_CLIENT, made["id"].as_str().unwrap());
+    let set =
+        async |enabled: bool| ask(&app, &token, Method::PATCH, &path, Some(json!({ "enabled": enabled }))).await.status;
+    assert_eq!((set(false).await, set(true).await, set(false).await), (200, 200, 200));
+    app.sql("UPDATE client_ownerships SET disabled_as = 'administrator'").await;
+    assert_eq!((set(true).await, set(false).await, set(true).await), (403, 200, 403));
+}

@@ -137,3 +137,21 @@ fn a_client_is_scoped_rotated_and_removed() {
         facts(&run(dir.path(), &database, &["client-list", "--self-registered", "--unused-for", "30", "--json"]));
     assert_eq!(listed, json!({ "items": [] }));
 }
+
+/// The client of the tokens that people make for themselves can be switched off, and is nobody's to be or to remove.
+#[test]
+fn the_client_that_is_a_part_of_the_gate_stays() {
+    let (dir, database) = (tempfile::tempdir().unwrap(), create_database());
+    let account = run(dir.path(), &database, &["user-create-m2m", "--name", "portcullis-web"]);
+    assert_refused(&account, 1, "\"portcullis-web\" is reserved");
+    assert_refused(&run(dir.path(), &database, &["client-remove", "portcullis-web"]), 1, "there is no client");
+    assert_refused(
+        &run(dir.path(), &database, &["client-rotate-secret", "portcullis-web"]),
+        1,
+        "that somebody registered",
+    );
+    assert_eq!(facts(&run(dir.path(), &database, &["client-list", "--json"]))["items"], serde_json::json!([]));
+    for verb in ["client-disable", "client-enable"] {
+        assert!(run(dir.path(), &database, &[verb, "portcullis-web"]).status.success());
+    }
+}

@@ -48,3 +48,22 @@ async fn a_database_that_a_newer_program_changed_is_left_alone() {
         assert!(matches!(refused, Err(MigrationError::Newer(version)) if version == "29991231000000"));
     }
 }
+
+#[tokio::test]
+async fn whoever_has_a_name_that_is_reserved_now_is_told() {
+    let database = cluster::create_database();
+    let db = database.open();
+    let mut conn = db.direct().await.unwrap();
+    conn.batch_execute(include_str!("../../../migrations/2026-11-28-000149_own_tokens/down.sql")).await.unwrap();
+    conn.batch_execute(
+        "DELETE FROM __diesel_schema_migrations WHERE version = '20261128000149';
+         INSERT INTO service_accounts (id, name, description, created_at, workspace_id)
+         SELECT gen_random_uuid(), 'portcullis-web', '', now(), id FROM places;",
+    )
+    .await
+    .unwrap();
+    let refused = run(&db).await.unwrap_err().to_string();
+    assert!(refused.contains("portcullis-web is reserved"), "{refused}");
+    conn.batch_execute("DELETE FROM service_accounts").await.unwrap();
+    assert_eq!(run(&db).await.unwrap().len(), 1);
+}

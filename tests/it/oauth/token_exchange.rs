@@ -297,6 +297,7 @@ async fn a_token_of_a_narrowed_client_reaches_no_more_in_other_hands() {
         registered_by: None,
         reach: Reach::of([lab]).stored(),
         permissions: Some("tools:read".parse().unwrap()),
+        disabled_as: None,
     };
     app.app().cut(async |conn| ownership.store(conn).await).await.unwrap();
     let again = exchange(&other, &tokens.access, &[]).await.assert(200).tokens().access;

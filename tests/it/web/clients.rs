@@ -229,6 +229,42 @@ async fn nobody_but_an_administrator_changes_what_one_vouches_for() {
     assert!(page.words().contains("Disabled") && page.offers("Enable"), "{}", page.words());
 }
 
+/// What an administrator or a manager stopped, who registered it cannot start again; nobody keeps hold of it by being first.
+#[tokio::test]
+async fn nobody_enables_what_somebody_of_more_rank_disabled() {
+    let app = TestApp::start().await;
+    let (root, max) = (app.root().await, app.in_workspace("max", "admin").await);
+    let ada = app.in_workspace("ada", "member").await;
+    let form = ada.new_client_form().await;
+    let client = ada.register_client(&app, &form).await;
+    let tokens = client.connect(&ada).await;
+    let path = page_of(urls::DISABLE_CLIENT, &client);
+    let state = async |who: &Browser, state: &str| {
+        let form = who.new_client_form().await;
+        who.post_as(&app, &form, &path, &[("state", state)]).await.status
+    };
+    assert_eq!((state(&ada, "disable").await, state(&ada, "enable").await), (303, 303), "her own doing");
+    app.call_mcp(&tokens.access).await.assert(200);
+    for (above, below) in [(&max, vec![&ada]), (&root, vec![&ada, &max])] {
+        // Although she was first.
+        assert_eq!((state(&ada, "disable").await, state(above, "disable").await), (303, 303));
+        for person in below {
+            assert_eq!(state(person, "enable").await, 403);
+            assert_eq!(state(person, "disable").await, 303, "which makes it no less");
+            assert_eq!(state(person, "enable").await, 403);
+            let page = person.get(&page_of(urls::CLIENT, &client)).await.assert(200);
+            assert!(
+                !page.offers("Enable") && page.words().contains("disabled this client, so only"),
+                "{}",
+                page.words()
+            );
+        }
+        app.call_mcp(&tokens.access).await.assert(401);
+        assert_eq!(state(above, "enable").await, 303);
+        app.call_mcp(&tokens.access).await.assert(200);
+    }
+}
+
 #[tokio::test]
 async fn a_change_asks_people_again_and_less_takes_effect_at_once_on_every_node() {
     let app = TestApp::start().await;

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::audit::{self, Event, Told};
 use crate::db::{self, Connection};
 use crate::grants::client::Listed;
+use crate::grants::client_ownership::Rank;
 use crate::grants::{client_logo, client_secret, grant};
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, Refusal, SignedIn, urls};
@@ -82,6 +83,7 @@ async fn show(app: &App, signed_in: &SignedIn, known: &Listed, done: &str) -> Re
         people: people(connected.first().map_or(0, |(_, people)| *people)),
         state: state(client.disabled_at.is_some()),
         is_disabled: client.disabled_at.is_some(),
+        withheld: known.withheld_from(Rank::of(&signed_in.person, narrowed)).map(withheld_words),
         secrets: client.secret_hash.is_some().then(|| secrets_words(replaced)),
         may_change: may_change(&signed_in.person, known),
         preview: Preview::of(app, &site, &tree, known, logo.as_deref()),
@@ -130,6 +132,14 @@ fn secrets_words(replaced: usize) -> String {
     }
 }
 
+fn withheld_words(by: Rank) -> &'static str {
+    match by {
+        Rank::Member => "Whoever registered this client disabled it, and can enable it.",
+        Rank::Manager => "A manager of the workspace disabled this client, so only its managers enable it.",
+        Rank::Administrator => "An administrator disabled this client, so only administrators enable it.",
+    }
+}
+
 fn notice(done: &str) -> Option<&'static str> {
     match done {
         "changed" => Some("The client is changed. People are asked again the next time that they connect."),
@@ -175,6 +185,8 @@ pub struct DetailPage {
     pub state: Badge,
     /// The same.
     pub is_disabled: bool,
+    /// Why this person cannot enable it, if they cannot.
+    pub withheld: Option<&'static str>,
     /// How many secrets it has, if it has any.
     pub secrets: Option<String>,
     /// True for those who may change it.
@@ -230,6 +242,7 @@ impl DetailPage {
             people: people(12),
             state: state(false),
             is_disabled: false,
+            withheld: None,
             secrets: Some(secrets_words(1)),
             may_change: true,
             preview: Preview::sample(),
@@ -252,6 +265,7 @@ impl DetailPage {
             people: people(0),
             state: state(true),
             is_disabled: true,
+            withheld: Some(withheld_words(Rank::Administrator)),
             secrets: None,
             may_change: false,
             preview: Preview::hostile_sample(),

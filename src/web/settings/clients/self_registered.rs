@@ -12,7 +12,9 @@ use super::people;
 use crate::app::App;
 use crate::db::{self, Connection};
 use crate::grants::client::{Client, Listed, Whose};
-use crate::grants::{disable, grant};
+use crate::grants::client_ownership::Rank;
+use crate::grants::disable::{self, By};
+use crate::grants::grant;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
@@ -55,7 +57,8 @@ pub async fn post(
     PageForm(form): PageForm<StateForm>,
 ) -> Result<HttpResponse, PageError> {
     let origin = origin_of(&request);
-    let (terms, by) = (app.terms(&origin), Some(signed_in.person.id));
+    let by = By { person: Some(signed_in.person.id), rank: Rank::Administrator };
+    let (terms, by) = (app.terms(&origin), Some(by));
     let verb = async |conn: &mut Connection| match form.disable.is_empty() {
         true => disable::enable(conn, &terms, by, &form.enable).await,
         false => disable::disable(conn, &terms, by, &form.disable).await,

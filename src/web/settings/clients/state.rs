@@ -8,7 +8,9 @@ use super::{above, managed, people};
 use crate::app::App;
 use crate::db::{self, Connection};
 use crate::grants::client::Listed;
-use crate::grants::{disable, grant, remove_client};
+use crate::grants::client_ownership::Rank;
+use crate::grants::disable::{self, By};
+use crate::grants::{grant, remove_client};
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site};
@@ -62,9 +64,13 @@ pub async fn disable(
     Fresh(signed_in): Fresh<SignedIn>,
     PageForm(form): PageForm<StateForm>,
 ) -> Result<HttpResponse, PageError> {
-    managed(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
+    let known = managed(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
+    let rank = Rank::of(&signed_in.person, known.ownership.as_ref());
+    if form.state == NewState::Enable && known.withheld_from(rank).is_some() {
+        return Err(Refusal::NotAdministrator.to(&request));
+    }
     let origin = origin_of(&request);
-    let (terms, by) = (app.terms(&origin), Some(signed_in.person.id));
+    let (terms, by) = (app.terms(&origin), Some(By { person: Some(signed_in.person.id), rank }));
     let verb = async |conn: &mut Connection| match form.state {
         NewState::Disable => disable::disable(conn, &terms, by, &id).await,
         NewState::Enable => disable::enable(conn, &terms, by, &id).await,

@@ -1,0 +1,1 @@
+ALTER TABLE client_ownerships DROP COLUMN disabled_as;

@@ -51,6 +51,14 @@ impl Code {
             Self::Recovery(_) => "recovery code",
         }
     }
+
+    /// How somebody who knew a password and this proved who they are (RFC 8176 §2, which has no word for recovery codes).
+    fn amr(&self) -> Words {
+        match self {
+            Self::Totp(_) => ["pwd", "otp", "mfa"].into_iter().collect(),
+            Self::Recovery(_) => ["pwd", "mfa"].into_iter().collect(),
+        }
+    }
 }
 
 /// Starts a session, or goes on with one, for whoever took the first step and presents a good code.
@@ -70,7 +78,7 @@ pub async fn second_step(
         Some(user) if FirstStep::of(&user) != *first => Refusal::WrongPassword,
         Some(_) if accept(conn, keys, first.user, code, now).await? => {
             let detail = json!({ "second_step": code.name() });
-            let session = started(conn, opening, (first.user, &by_code()), detail, origin, now).await?;
+            let session = started(conn, opening, (first.user, &code.amr()), detail, origin, now).await?;
             return Ok(SignIn::Started(session));
         }
         Some(_) => Refusal::WrongCode,
@@ -95,9 +103,4 @@ async fn accept(
         }
         Code::Recovery(code) => recovery_code::spend(conn, keys, user, code, now).await,
     }
-}
-
-/// How somebody who knew a password and a code proved who they are (RFC 8176 §2).
-pub(super) fn by_code() -> Words {
-    ["pwd", "otp", "mfa"].into_iter().collect()
 }

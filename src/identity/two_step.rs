@@ -28,7 +28,8 @@ pub enum TurnOn {
 
 /// Turns two-step sign-in on: from now on a password alone signs this person in nowhere.
 ///
-/// The code shows that the app really has the secret, and makes the session that it was typed in one of two factors.
+/// The code shows that the app really has the secret, and makes the session that it was typed in one of two factors. Every
+/// other session of the person ends: it may be of somebody who knew the password alone (ASVS 7.4.3).
 pub async fn turn_on(
     conn: &mut Connection,
     (keys, random): (&RootKeys, &Random),
@@ -47,7 +48,9 @@ pub async fn turn_on(
     let codes = fresh_codes(random);
     recovery_code::replace(conn, keys, user, &codes, now).await?;
     session.strengthen(conn, &["otp", "mfa"]).await?;
-    audit::record(conn, Entry::new(Event::TwoStepOn).user(user), origin, now).await?;
+    let ended = Session::end_all_but(conn, user, Some(session.id), now).await?.len();
+    let entry = Entry::new(Event::TwoStepOn).user(user).detail(json!({ "sessions_ended": ended }));
+    audit::record(conn, entry, origin, now).await?;
     Ok(TurnOn::On(codes))
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::passkey::Passkey;
 use super::recovery_code::{self, HOW_MANY};
 use super::totp::Totp;
-use super::{Session, User};
+use super::{Session, User, code_budget};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::crypto::{Label, Random, RecoveryCode, RootKeys, TotpSecret};
 use crate::db::Connection;
@@ -128,6 +128,7 @@ pub async fn reset(conn: &mut Connection, user: UserId, origin: &Origin, now: Da
     let authenticator = Totp::remove(conn, user).await?;
     let passkeys = Passkey::remove_all(conn, user).await?;
     recovery_code::remove_all(conn, user).await?;
+    code_budget::forget(conn, user).await?;
     let sessions = Session::end_all_but(conn, user, None, now).await?.len();
     let detail = json!({ "authenticator": authenticator, "passkeys": passkeys, "sessions_ended": sessions });
     audit::record(conn, Entry::new(Event::FactorsReset).user(user).detail(detail), origin, now).await?;

@@ -7,7 +7,7 @@ use portcullis::identity::add_person::NewPerson;
 use portcullis::types::Words;
 
 use crate::support::app::PASSWORD;
-use crate::support::authenticator::{AuthenticatorApp, recovery_codes, turn_on};
+use crate::support::authenticator::{Authenticator, AuthenticatorApp, recovery_codes, turn_on};
 use crate::support::client::jwt;
 use crate::support::{Answer, Browser, TestApp};
 
@@ -132,6 +132,54 @@ async fn guessing_codes_is_limited() {
     let login = other.get(urls::LOGIN).await;
     other.sign_in_on(&login).await.assert(429);
     second_step(&guesser, &page, &phone.code(&app)).await.assert(429);
+}
+
+/// Brute force at several nodes, each with budgets in its own memory: codes are counted for all of them together. What cannot
+/// be guessed, a passkey and a recovery code, still opens.
+#[tokio::test]
+async fn codes_are_counted_for_all_nodes_together() {
+    let app = TestApp::start().await;
+    let other = app.second_node().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let (phone, codes) = turn_on(&app, &ada).await;
+    let page = ada.get(urls::PASSKEYS).await.assert(200);
+    let (mut key, answer) = Authenticator::make(&app, &page);
+    ada.submit(&page.form("Add passkey").set("answer", &answer)).await.assert(303);
+    app.clock().advance(TimeDelta::minutes(5));
+    let here = ada.elsewhere();
+    let page = first_step(&here).await;
+    let there = here.at(&other);
+    for _ in 0..5 {
+        second_step(&here, &page, "000000").await.assert(403);
+        second_step(&there, &page, "000000").await.assert(403);
+    }
+    for browser in [&here, &there] {
+        let refused = second_step(browser, &page, &phone.code(&app)).await.assert(429);
+        let wait: i64 = refused.header("retry-after").parse().unwrap();
+        assert!((890..=900).contains(&wait), "{wait}");
+    }
+    let words = ada.get(urls::SECURITY).await.words();
+    assert!(words.contains("10 wrong codes were tried"), "{words}");
+    let by_key = ada.elsewhere();
+    let login = by_key.get(urls::LOGIN).await;
+    let form = login.form("Sign in with a passkey").set("answer", &key.answer(&login));
+    by_key.submit(&form).await.assert(303);
+    second_step(&there, &page, &codes[0]).await.assert(303);
+    // One comes back in a quarter of an hour, at whichever node.
+    app.clock().advance(TimeDelta::minutes(15));
+    let late = ada.elsewhere();
+    let page = first_step(&late).await;
+    second_step(&late.at(&other), &page, "000000").await.assert(403);
+    second_step(&late, &page, "000000").await.assert(429);
+    // Right ones cost nothing.
+    app.clock().advance(TimeDelta::minutes(15));
+    for _ in 0..3 {
+        app.clock().advance(TimeDelta::minutes(1));
+        let good = ada.elsewhere();
+        let page = first_step(&good).await;
+        second_step(&good, &page, &phone.code(&app)).await.assert(303);
+    }
 }
 
 /// A first step is good for the browser that took it, for a while, and with that password.

@@ -23,6 +23,7 @@ use crate::crypto::{Label, Random, RootKeys};
 use crate::db;
 use crate::grants::authorize::Respondent;
 use crate::identity::recognise::recognise;
+use crate::identity::totp::Totp;
 use crate::identity::{Person, Session, two_step};
 use crate::places::{Place, Tree};
 use crate::types::{Acr, DEFAULT_WORKSPACE, PlaceId, PublicUrl};
@@ -44,8 +45,8 @@ pub struct SignedIn {
 #[derive(Clone, Debug)]
 pub struct Administrator(pub SignedIn);
 
-/// Somebody who proved who they are a short while ago (`PORTCULLIS_CONFIRM_AFTER`): for whatever an intruder at a browser
-/// left open would do first.
+/// Somebody who proved who they are a short while ago (`PORTCULLIS_CONFIRM_AFTER`), by both steps if they have two-step
+/// sign-in on: for whatever an intruder at a browser left open would do first.
 ///
 /// Anybody else goes through *Confirm it is you* and comes back to the same page. A form is still taken for as long again,
 /// so that what was typed on a page that was opened in time is not lost.
@@ -269,9 +270,9 @@ where
         let (who, request) = (T::from_request(request, payload), request.clone());
         async move {
             let who = who.await?;
-            match confirm_first(&request, &who.borrow().session) {
-                None => Ok(Self(who)),
-                Some(refusal) => Err(refusal.to(&request)),
+            match confirm_first(&request, who.borrow()).await {
+                Ok(()) => Ok(Self(who)),
+                Err(refusal) => Err(refusal.to(&request)),
             }
         }
         .boxed_local()
@@ -303,10 +304,10 @@ async fn enrolling(request: &HttpRequest) -> Result<Enrolling, Refusal> {
             half
         }
     };
-    match (confirm_first(request, &signed_in.session), &visitor) {
-        (None, _) => Ok(Enrolling { signed_in, visitor }),
-        (Some(confirm), Visitor::SignedIn(_)) => Err(confirm),
-        (Some(_), Visitor::Stranger(_)) => Err(sign_in_first(request)),
+    match (confirm_first(request, &signed_in).await, &visitor) {
+        (Ok(()), _) => Ok(Enrolling { signed_in, visitor }),
+        (Err(confirm), Visitor::SignedIn(_)) => Err(confirm),
+        (Err(_), Visitor::Stranger(_)) => Err(sign_in_first(request)),
     }
 }
 
@@ -316,15 +317,29 @@ impl Borrow<SignedIn> for Administrator {
     }
 }
 
-/// The way through *Confirm it is you*, unless this session's person proved who they are a short while ago.
-fn confirm_first(request: &HttpRequest, session: &Session) -> Option<Refusal> {
-    let Ok(app) = app_of(request) else { return Some(Refusal::Internal) };
+/// The way through *Confirm it is you*, unless this session's person proved who they are a short while ago, and by all that
+/// they prove it by now.
+async fn confirm_first(request: &HttpRequest, signed_in: &SignedIn) -> Result<(), Refusal> {
+    let app = app_of(request)?;
     let allowed = match *request.method() {
         Method::GET | Method::HEAD => app.config.lifetimes.confirm_after,
         _ => app.config.lifetimes.confirm_after * 2,
     };
-    let is_fresh = app.clock.now() - session.authenticated_at <= allowed;
-    (!is_fresh).then(|| Refusal::Confirm { location: by_way_of(&app, request, ReturnTo::confirm_url, urls::CONFIRM) })
+    let is_fresh = app.clock.now() - signed_in.session.authenticated_at <= allowed;
+    match is_fresh && !falls_short(&app, signed_in).await? {
+        true => Ok(()),
+        false => Err(Refusal::Confirm { location: by_way_of(&app, request, ReturnTo::confirm_url, urls::CONFIRM) }),
+    }
+}
+
+/// True for a session that a password alone began, of somebody whom that no longer signs in. (Where second factors are
+/// demanded nobody is admitted without.)
+async fn falls_short(app: &App, signed_in: &SignedIn) -> Result<bool, Refusal> {
+    if Acr::of(&signed_in.session.amr) == Acr::MultiFactor {
+        return Ok(false);
+    }
+    let mut conn = app.db.read().await?;
+    Ok(Totp::of(&mut conn, signed_in.person.id).await.map_err(db::Error::from)?.is_some())
 }
 
 /// 303 for a page, so that the browser comes back to it; 403 for a form, which is not sent again by itself.

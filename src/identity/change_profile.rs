@@ -44,7 +44,8 @@ pub async fn change_profile(
     let changes = [("display_name", before.display_name != name), ("email", before.email != address)];
     let changed: Vec<&str> = changes.into_iter().filter(|(_, changed)| *changed).map(|(part, _)| part).collect();
     if !changed.is_empty() {
-        User::set_profile(conn, user, &name, address.as_deref()).await?;
+        let is_own = before.email_is_own || before.email != address;
+        User::set_profile(conn, user, &name, (address.as_deref(), is_own)).await?;
         let entry = Entry::new(Event::ProfileChanged).user(user).detail(json!({ "changed": changed }));
         audit::record(conn, entry, origin, now).await?;
     }

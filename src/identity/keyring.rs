@@ -57,7 +57,9 @@ pub enum AddRefusal {
 }
 
 /// Adds a passkey that was just made. Its authenticator has verified who is there, so the session that it was made in is one
-/// of two factors from then on.
+/// of two factors from then on. With the first second factor every other session of the person ends, as by [`turn_on`].
+///
+/// [`turn_on`]: super::two_step::turn_on
 pub async fn add_passkey(
     conn: &mut Connection,
     (keys, random): (&RootKeys, &Random),
@@ -84,8 +86,9 @@ pub async fn add_passkey(
         return refused(AddRefusal::Known);
     }
     session.strengthen(conn, &["pop", "mfa"]).await?;
-    let entry = Entry::new(Event::PasskeyAdded).user(user).detail(json!({ "passkey": id }));
-    audit::record(conn, entry, origin, now).await?;
+    let ended = if is_first { Session::end_all_but(conn, user, Some(session.id), now).await?.len() } else { 0 };
+    let detail = json!({ "passkey": id, "sessions_ended": ended });
+    audit::record(conn, Entry::new(Event::PasskeyAdded).user(user).detail(detail), origin, now).await?;
     if !(is_first && demanded) {
         return Ok(AddPasskey::Added(None));
     }

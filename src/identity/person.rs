@@ -13,7 +13,7 @@ pub struct Person {
     /// The name they are shown by.
     pub display_name: String,
     /// Their email address, if we know it.
-    pub email: Option<String>,
+    pub email: Option<Email>,
     /// The groups they are in, sorted.
     pub groups: Vec<String>,
     /// The workspaces they are in, and as what.
@@ -22,6 +22,15 @@ pub struct Person {
     pub is_admin: bool,
     /// True when they may no longer do anything.
     pub is_disabled: bool,
+}
+
+/// An email address, and whose word it is. None is verified here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    /// The address.
+    pub address: String,
+    /// True when the person wrote it themselves, false when an administrator vouches for it.
+    pub is_own: bool,
 }
 
 /// What somebody may do here at most, whatever they are granted.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::session::Opening;
 use super::sign_in::{Refusal, SignIn, started};
 use super::totp::Totp;
-use super::{User, recovery_code};
+use super::{User, code_budget, recovery_code};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::crypto::{RecoveryCode, RootKeys};
 use crate::db::Connection;
@@ -51,11 +51,20 @@ impl Code {
             Self::Recovery(_) => "recovery code",
         }
     }
+
+    /// How somebody who knew a password and this proved who they are (RFC 8176 §2, which has no word for recovery codes).
+    fn amr(&self) -> Words {
+        match self {
+            Self::Totp(_) => ["pwd", "otp", "mfa"].into_iter().collect(),
+            Self::Recovery(_) => ["pwd", "mfa"].into_iter().collect(),
+        }
+    }
 }
 
 /// Starts a session, or goes on with one, for whoever took the first step and presents a good code.
 ///
-/// The person is held meanwhile. Each code is accepted once (RFC 6238 §5.2): one statement decides.
+/// The person is held meanwhile. Each code is accepted once (RFC 6238 §5.2): one statement decides. Six digits can be guessed,
+/// so tries are counted; a recovery code cannot, and opens when too many were tried, as a passkey does.
 pub async fn second_step(
     conn: &mut Connection,
     keys: &RootKeys,
@@ -68,16 +77,41 @@ pub async fn second_step(
         None => Refusal::Unknown,
         Some(user) if user.is_disabled() => Refusal::Disabled,
         Some(user) if FirstStep::of(&user) != *first => Refusal::WrongPassword,
-        Some(_) if accept(conn, keys, first.user, code, now).await? => {
-            let detail = json!({ "second_step": code.name() });
-            let session = started(conn, opening, (first.user, &by_code()), detail, origin, now).await?;
-            return Ok(SignIn::Started(session));
-        }
-        Some(_) => Refusal::WrongCode,
+        Some(_) => match judge(conn, keys, first.user, code, now).await? {
+            Ok(()) => {
+                let detail = json!({ "second_step": code.name() });
+                let session = started(conn, opening, (first.user, &code.amr()), detail, origin, now).await?;
+                return Ok(SignIn::Started(session));
+            }
+            Err(why) => why,
+        },
     };
     let entry = Entry::new(Event::SignInRefused).user(first.user).detail(json!({ "why": why.name() }));
     audit::record(conn, entry, origin, now).await?;
     Ok(SignIn::Refused(why))
+}
+
+/// Pays for the try, where it costs one, and accepts the code.
+async fn judge(
+    conn: &mut Connection,
+    keys: &RootKeys,
+    user: UserId,
+    code: &Code,
+    now: DateTime<Utc>,
+) -> QueryResult<Result<(), Refusal>> {
+    let costs = matches!(code, Code::Totp(_));
+    if costs && let Err(wait) = code_budget::spend(conn, user, now).await? {
+        return Ok(Err(Refusal::TooManyCodes { wait }));
+    }
+    if !accept(conn, keys, user, code, now).await? {
+        code_budget::note_wrong(conn, user).await?;
+        return Ok(Err(Refusal::WrongCode));
+    }
+    if costs {
+        code_budget::give_back(conn, user).await?;
+    }
+    code_budget::note_right(conn, user).await?;
+    Ok(Ok(()))
 }
 
 async fn accept(
@@ -95,9 +129,4 @@ async fn accept(
         }
         Code::Recovery(code) => recovery_code::spend(conn, keys, user, code, now).await,
     }
-}
-
-/// How somebody who knew a password and a code proved who they are (RFC 8176 §2).
-pub(super) fn by_code() -> Words {
-    ["pwd", "otp", "mfa"].into_iter().collect()
 }

@@ -1,6 +1,6 @@
 //! Somebody signs in.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
 use serde_json::{Value, json};
 
@@ -54,6 +54,11 @@ pub enum Refusal {
     WrongPassword,
     /// The code is wrong, or was used before.
     WrongCode,
+    /// Too many codes of an authenticator app were tried, at whichever node.
+    TooManyCodes {
+        /// Until the next one may be.
+        wait: TimeDelta,
+    },
     /// The passkey is unknown, was removed, or answers another question.
     WrongPasskey,
     /// The person is disabled.
@@ -66,6 +71,7 @@ impl Refusal {
             Self::Unknown => "unknown",
             Self::WrongPassword => "wrong password",
             Self::WrongCode => "wrong code",
+            Self::TooManyCodes { .. } => "too many codes",
             Self::WrongPasskey => "wrong passkey",
             Self::Disabled => "disabled",
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::passkey::Passkey;
 use super::recovery_code::{self, HOW_MANY};
 use super::totp::Totp;
-use super::{Session, User};
+use super::{Session, User, code_budget};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::crypto::{Label, Random, RecoveryCode, RootKeys, TotpSecret};
 use crate::db::Connection;
@@ -28,7 +28,8 @@ pub enum TurnOn {
 
 /// Turns two-step sign-in on: from now on a password alone signs this person in nowhere.
 ///
-/// The code shows that the app really has the secret, and makes the session that it was typed in one of two factors.
+/// The code shows that the app really has the secret, and makes the session that it was typed in one of two factors. Every
+/// other session of the person ends: it may be of somebody who knew the password alone (ASVS 7.4.3).
 pub async fn turn_on(
     conn: &mut Connection,
     (keys, random): (&RootKeys, &Random),
@@ -47,7 +48,9 @@ pub async fn turn_on(
     let codes = fresh_codes(random);
     recovery_code::replace(conn, keys, user, &codes, now).await?;
     session.strengthen(conn, &["otp", "mfa"]).await?;
-    audit::record(conn, Entry::new(Event::TwoStepOn).user(user), origin, now).await?;
+    let ended = Session::end_all_but(conn, user, Some(session.id), now).await?.len();
+    let entry = Entry::new(Event::TwoStepOn).user(user).detail(json!({ "sessions_ended": ended }));
+    audit::record(conn, entry, origin, now).await?;
     Ok(TurnOn::On(codes))
 }
 
@@ -125,6 +128,7 @@ pub async fn reset(conn: &mut Connection, user: UserId, origin: &Origin, now: Da
     let authenticator = Totp::remove(conn, user).await?;
     let passkeys = Passkey::remove_all(conn, user).await?;
     recovery_code::remove_all(conn, user).await?;
+    code_budget::forget(conn, user).await?;
     let sessions = Session::end_all_but(conn, user, None, now).await?.len();
     let detail = json!({ "authenticator": authenticator, "passkeys": passkeys, "sessions_ended": sessions });
     audit::record(conn, Entry::new(Event::FactorsReset).user(user).detail(detail), origin, now).await?;

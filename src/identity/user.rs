@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Person, Username};
+use super::{Email, Person, Username};
 use crate::crypto::PasswordHash;
 use crate::db::{Connection, changes};
 use crate::places::{Memberships, member};
@@ -25,6 +25,8 @@ pub struct User {
     pub display_name: String,
     /// Their email address, if we know it.
     pub email: Option<String>,
+    /// True when they wrote it themselves.
+    pub email_is_own: bool,
     /// None until they have chosen a password.
     pub password_hash: Option<PasswordHash>,
     /// True for system administrators.
@@ -130,14 +132,15 @@ impl User {
         diesel::update(users::table.find(id)).set(values).execute(conn).await
     }
 
-    /// Stores what a person says about themselves.
+    /// Stores what a person says about themselves; `email_is_own` when the address is theirs and not as it was.
     pub(super) async fn set_profile(
         conn: &mut Connection,
         id: UserId,
         display_name: &str,
-        email: Option<&str>,
+        (email, email_is_own): (Option<&str>, bool),
     ) -> QueryResult<()> {
-        let values = (users::display_name.eq(display_name), users::email.eq(email));
+        let values =
+            (users::display_name.eq(display_name), users::email.eq(email), users::email_is_own.eq(email_is_own));
         diesel::update(users::table.find(id)).set(values).execute(conn).await?;
         changes::announce(conn, super::CHANGED).await
     }
@@ -216,7 +219,7 @@ impl From<User> for Person {
             id: user.id,
             username: user.username.to_string(),
             display_name: user.display_name,
-            email: user.email,
+            email: user.email.map(|address| Email { address, is_own: user.email_is_own }),
             groups: Vec::new(),
             workspaces: Memberships::default(),
             is_admin: user.is_admin,

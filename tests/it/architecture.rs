@@ -99,6 +99,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("client_secrets", "grants/client_secret.rs"),
     ("client_ownerships", "grants/client_ownership.rs"),
     ("credential_habits", "credentials/habit.rs"),
+    ("code_budgets", "identity/code_budget.rs"),
     ("consents", "grants/consent.rs"),
     ("device_codes", "grants/device_code.rs"),
     ("flow_steps", "grants/flow_step.rs"),

@@ -103,6 +103,11 @@ const CENSUS: &[Entry] = &[
         ],
     ),
     (
+        "code_budgets",
+        Kept("until the person is removed"),
+        &[(Personal, &["user_id", "full_at", "wrong", "wrong_before"])],
+    ),
+    (
         "consents",
         Kept("until the person withdraws it"),
         &[(Personal, &["user_id"]), (Plain, &["client_id", "resource", "scope", "metadata_hash", "given_at"])],
@@ -291,7 +296,7 @@ const CENSUS: &[Entry] = &[
         Kept("until an administrator removes the person"),
         &[
             (Secret, &["password_hash"]),
-            (Personal, &["username", "display_name", "email"]),
+            (Personal, &["username", "display_name", "email", "email_is_own"]),
             (Plain, &["id", "is_admin", "created_at", "password_changed_at", "disabled_at"]),
         ],
     ),

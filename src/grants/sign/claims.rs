@@ -224,11 +224,15 @@ pub struct IdToken<'a> {
 }
 
 /// What an ID token and userinfo say of a person: what was granted and is known (OpenID Connect Core §5.1, §5.3, §5.4).
-/// Whether an email address is really theirs we do not check, so `email_verified` is left out.
+///
+/// Nothing here verifies an email address. Of one that people wrote themselves `email_verified` says so, or an app that knows
+/// people by their address would let in whoever writes somebody else's. For one that an administrator set nothing is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PersonClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,13 +244,15 @@ pub struct PersonClaims {
 
 impl PersonClaims {
     /// The names of them all, as discovery lists them.
-    pub const NAMES: [&str; 4] = ["email", "name", "preferred_username", "groups"];
+    pub const NAMES: [&str; 5] = ["email", "email_verified", "name", "preferred_username", "groups"];
 
     /// What `scope` opens of a person.
     pub fn of(person: &Person, scope: &Scope) -> Self {
         let (email, profile) = (scope.has(known_scopes::EMAIL), scope.has(known_scopes::PROFILE));
+        let email = person.email.as_ref().filter(|_| email);
         Self {
-            email: person.email.clone().filter(|_| email),
+            email: email.map(|email| email.address.clone()),
+            email_verified: email.filter(|email| email.is_own).map(|_| false),
             name: profile.then(|| person.display_name.clone()),
             preferred_username: profile.then(|| person.username.clone()),
             groups: scope.has(known_scopes::GROUPS).then(|| person.groups.clone()),

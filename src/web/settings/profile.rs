@@ -34,8 +34,8 @@ impl Fields for ProfileForm {}
 /// `GET /settings/profile`. Apps learn the address that is changed here, so an intruder must not reach it (ASVS 7.5.1).
 pub async fn get(app: Data<App>, Fresh(signed_in): Fresh<SignedIn>, query: Query<ProfileQuery>) -> Page<ProfilePage> {
     let person = &signed_in.person;
-    let profile =
-        Profile { display_name: person.display_name.clone(), email: person.email.clone().unwrap_or_default() };
+    let email = person.email.as_ref().map(|email| email.address.clone()).unwrap_or_default();
+    let profile = Profile { display_name: person.display_name.clone(), email };
     let saved = query.saved.is_some();
     Page(ProfilePage { saved, ..ProfilePage::of(&app, &signed_in, profile) })
 }

@@ -17,7 +17,7 @@ use crate::identity::keyring::{RemovePasskey, remove_passkey};
 use crate::identity::passkey::Passkey;
 use crate::identity::totp::Totp;
 use crate::identity::two_step::{TurnOff, renew_codes, turn_off};
-use crate::identity::{User, recovery_code};
+use crate::identity::{User, code_budget, recovery_code};
 use crate::types::PasskeyId;
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
@@ -171,6 +171,7 @@ async fn overview(app: &App, signed_in: &SignedIn, done: Option<Done>) -> Result
         password_since: user.and_then(|user| user.password_changed_at).map(|at| Moment::new(at, now)),
         two_step_since: totp.map(|totp| Moment::new(totp.created_at, now)),
         codes_left: if needs_codes { Some(recovery_code::left(&mut conn, id).await?) } else { None },
+        wrong_codes: code_budget::wrong(&mut conn, id).await?,
         passkeys: passkeys.into_iter().map(row).collect(),
         offers_passkeys: app.passkeys.is_some(),
         notice: done,
@@ -191,6 +192,8 @@ pub struct SecurityPage {
     pub two_step_since: Option<Moment>,
     /// How many recovery codes are left, for somebody whom a password alone does not sign in.
     pub codes_left: Option<i64>,
+    /// How many wrong codes were tried shortly before and since they last signed in by one.
+    pub wrong_codes: i32,
     /// Their passkeys, the oldest first.
     pub passkeys: Vec<PasskeyRow>,
     /// False where passkeys cannot be.
@@ -234,6 +237,7 @@ impl SecurityPage {
             password_since: Some(ago(80)),
             two_step_since: None,
             codes_left: None,
+            wrong_codes: 0,
             passkeys: Vec::new(),
             offers_passkeys: true,
             notice: None,
@@ -241,6 +245,7 @@ impl SecurityPage {
         let full = Self {
             two_step_since: Some(ago(3)),
             codes_left: Some(7),
+            wrong_codes: 3,
             passkeys: vec![
                 passkey(Foreign::new("Firefox on Linux"), Some(ago(1))),
                 passkey(Foreign::hostile_sample(), None),
@@ -250,7 +255,13 @@ impl SecurityPage {
         let noticed = [Done::Password, Done::Passkey, Done::Removed, Done::Off, Done::Kept];
         let mut samples: Vec<Self> =
             noticed.into_iter().map(|done| Self { notice: Some(done), ..full.clone() }).collect();
-        samples.push(Self { password_since: None, offers_passkeys: false, codes_left: Some(1), ..full });
+        samples.push(Self {
+            password_since: None,
+            offers_passkeys: false,
+            codes_left: Some(1),
+            wrong_codes: 1,
+            ..full
+        });
         samples.push(plain);
         samples
     }

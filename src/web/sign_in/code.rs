@@ -12,7 +12,7 @@ use super::{SignInProblem, arrive, known, opened, to_visitor, with_return_to};
 use crate::app::App;
 use crate::db;
 use crate::http::form::Fields;
-use crate::http::limit::SignInLimits;
+use crate::http::limit::{SignInLimits, Wait};
 use crate::http::origin::origin_of;
 use crate::http::page::{Csp, Foreign, Page, Site, View};
 use crate::http::return_to::ReturnTo;
@@ -20,7 +20,7 @@ use crate::http::{AtBrowser, PageError, PageForm, Refusal, Visitor, see_other, u
 use crate::identity::User;
 use crate::identity::second_step::{Code, second_step};
 use crate::identity::session::{Browser, Opening};
-use crate::identity::sign_in::SignIn;
+use crate::identity::sign_in::{self, SignIn};
 use crate::web::passkeys::Prompt;
 
 /// The first step, and where to go afterwards.
@@ -104,7 +104,12 @@ async fn attempt(
         SignIn::Started(_) => paid.give_back(),
         SignIn::SecondStep(_) | SignIn::Refused(_) => paid.failed(),
     }
-    Ok(Ok(tried))
+    Ok(match tried {
+        SignIn::Refused(sign_in::Refusal::TooManyCodes { wait }) => {
+            Err(SignInProblem::TooMany { seconds: Wait(wait.to_std().unwrap_or_default()).seconds() })
+        }
+        tried => Ok(tried),
+    })
 }
 
 fn begin_again(app: &App, return_to: Option<&str>) -> HttpResponse {

@@ -3,7 +3,7 @@
 use portcullis::audit::Origin;
 use portcullis::identity::add_person::{AddPerson, NewPerson, Refusal, add_person};
 use portcullis::identity::group::Group;
-use portcullis::identity::{User, user};
+use portcullis::identity::{Email, User, user};
 
 use super::house::House;
 
@@ -29,7 +29,8 @@ async fn a_person_is_shown_with_their_groups_in_order() {
     let mut conn = house.app.db.read().await.unwrap();
     let person = user::person(&mut conn, alice.id).await.unwrap().unwrap();
     assert_eq!((person.username.as_str(), person.groups), ("alice", vec!["admins".to_owned(), "ops".to_owned()]));
-    assert_eq!((person.display_name.as_str(), person.email.as_deref()), ("alice", Some("a@b.example")));
+    let vouched_for = Email { address: "a@b.example".to_owned(), is_own: false };
+    assert_eq!((person.display_name.as_str(), person.email), ("alice", Some(vouched_for)));
     let everybody = user::people(&mut conn).await.unwrap();
     assert_eq!(everybody.iter().map(|person| person.groups.len()).collect::<Vec<_>>(), [2, 0]);
 }

@@ -29,6 +29,29 @@ async fn ada(app: &TestApp) -> Browser {
     app.add(person).await
 }
 
+/// Taking over an account elsewhere by writing its owner's address into one's own profile: the app is told that nobody
+/// verified it (OpenID Connect Core §5.1).
+#[tokio::test]
+async fn an_address_that_somebody_wrote_themselves_is_said_to_be_unverified() {
+    let app = TestApp::start().await;
+    let (ada, client) = (ada(&app).await, app.client().await);
+    ada.sign_in().await;
+    let form = ada.get(urls::PROFILE).await.assert(200).form("Save");
+    let said = async || {
+        let tokens = client.connect_for(&ada, "openid email").await;
+        let (id_token, userinfo) =
+            (jwt(&tokens.id_token.unwrap()).1, ask(&app, Method::GET, &tokens.access).await.json());
+        assert_eq!(id_token.get("email_verified"), userinfo.get("email_verified"));
+        (userinfo["email"].as_str().unwrap().to_owned(), userinfo.get("email_verified").cloned())
+    };
+    ada.submit(&form.clone().fill("Display name", "Countess")).await.assert(303);
+    assert_eq!(said().await, ("ada@example.com".to_owned(), None), "an administrator's word");
+    ada.submit(&form.clone().fill("Email", "ceo@example.com")).await.assert(303);
+    assert_eq!(said().await, ("ceo@example.com".to_owned(), Some(json!(false))));
+    ada.submit(&form).await.assert(303);
+    assert_eq!(said().await, ("ada@example.com".to_owned(), Some(json!(false))), "it is their word from then on");
+}
+
 /// §5.3.2, §5.4: what the scope opens, and nothing that it does not.
 #[tokio::test]
 async fn userinfo_says_what_the_scope_opens_by_get_and_post() {

@@ -101,6 +101,25 @@ async fn an_answer_that_is_not_good_in_every_part_opens_nothing() {
     assert!(app.events("session.sign_in_refused").await.iter().all(|event| event["why"] != "wrong password"));
 }
 
+/// The first second factor ends the session of somebody who knew the password; another one ends nothing.
+#[tokio::test]
+async fn the_first_passkey_ends_every_other_session() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let thief = ada.elsewhere();
+    ada.sign_in().await;
+    thief.sign_in().await;
+    let mut key = add(&app, &ada, "Key").await;
+    thief.get(urls::APPS).await.assert(303);
+    let other = ada.elsewhere();
+    sign_in(&other, &mut key).await.assert(303);
+    add(&app, &ada, "Another key").await;
+    other.get(urls::APPS).await.assert(200);
+    let ended: Vec<_> =
+        app.events("person.passkey_added").await.iter().map(|event| event["sessions_ended"].clone()).collect();
+    assert_eq!(ended, [1, 0]);
+}
+
 #[tokio::test]
 async fn adding_takes_a_recent_proof_and_an_answer_to_this_very_page() {
     let app = TestApp::start().await;

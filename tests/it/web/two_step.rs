@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 use portcullis::config::SecondFactorPolicy;
 use portcullis::http::urls;
 use portcullis::identity::add_person::NewPerson;
+use portcullis::types::Words;
 
 use crate::support::app::PASSWORD;
-use crate::support::authenticator::{AuthenticatorApp, recovery_codes, turn_on};
+use crate::support::authenticator::{Authenticator, AuthenticatorApp, recovery_codes, turn_on};
 use crate::support::client::jwt;
 use crate::support::{Answer, Browser, TestApp};
 
@@ -82,6 +83,11 @@ async fn a_recovery_code_lets_in_once_and_new_ones_replace_those_before() {
     let other = ada.elsewhere();
     let page = first_step(&other).await;
     second_step(&other, &page, &codes[0].to_uppercase().replace('-', " ")).await.assert(303);
+    // A recovery code is no one-time password of a device, and still a second factor (RFC 8176 §2).
+    let tokens = app.client().await.connect_for(&other, "openid mcp:read").await;
+    let claims = jwt(&tokens.id_token.unwrap()).1;
+    assert_eq!(claims["amr"], serde_json::json!(["pwd", "mfa"]));
+    assert_eq!(claims["acr"], "urn:portcullis:acr:mfa");
     let again = ada.elsewhere();
     let page = first_step(&again).await;
     second_step(&again, &page, &codes[0]).await.assert(403);
@@ -128,6 +134,54 @@ async fn guessing_codes_is_limited() {
     second_step(&guesser, &page, &phone.code(&app)).await.assert(429);
 }
 
+/// Brute force at several nodes, each with budgets in its own memory: codes are counted for all of them together. What cannot
+/// be guessed, a passkey and a recovery code, still opens.
+#[tokio::test]
+async fn codes_are_counted_for_all_nodes_together() {
+    let app = TestApp::start().await;
+    let other = app.second_node().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let (phone, codes) = turn_on(&app, &ada).await;
+    let page = ada.get(urls::PASSKEYS).await.assert(200);
+    let (mut key, answer) = Authenticator::make(&app, &page);
+    ada.submit(&page.form("Add passkey").set("answer", &answer)).await.assert(303);
+    app.clock().advance(TimeDelta::minutes(5));
+    let here = ada.elsewhere();
+    let page = first_step(&here).await;
+    let there = here.at(&other);
+    for _ in 0..5 {
+        second_step(&here, &page, "000000").await.assert(403);
+        second_step(&there, &page, "000000").await.assert(403);
+    }
+    for browser in [&here, &there] {
+        let refused = second_step(browser, &page, &phone.code(&app)).await.assert(429);
+        let wait: i64 = refused.header("retry-after").parse().unwrap();
+        assert!((890..=900).contains(&wait), "{wait}");
+    }
+    let words = ada.get(urls::SECURITY).await.words();
+    assert!(words.contains("10 wrong codes were tried"), "{words}");
+    let by_key = ada.elsewhere();
+    let login = by_key.get(urls::LOGIN).await;
+    let form = login.form("Sign in with a passkey").set("answer", &key.answer(&login));
+    by_key.submit(&form).await.assert(303);
+    second_step(&there, &page, &codes[0]).await.assert(303);
+    // One comes back in a quarter of an hour, at whichever node.
+    app.clock().advance(TimeDelta::minutes(15));
+    let late = ada.elsewhere();
+    let page = first_step(&late).await;
+    second_step(&late.at(&other), &page, "000000").await.assert(403);
+    second_step(&late, &page, "000000").await.assert(429);
+    // Right ones cost nothing.
+    app.clock().advance(TimeDelta::minutes(15));
+    for _ in 0..3 {
+        app.clock().advance(TimeDelta::minutes(1));
+        let good = ada.elsewhere();
+        let page = first_step(&good).await;
+        second_step(&good, &page, &phone.code(&app)).await.assert(303);
+    }
+}
+
 /// A first step is good for the browser that took it, for a while, and with that password.
 #[tokio::test]
 async fn a_first_step_is_worth_nothing_elsewhere_or_later() {
@@ -164,6 +218,61 @@ async fn a_password_that_was_changed_meanwhile_ends_the_first_step() {
     let new = "another horse battery";
     ada.submit(&form.fill("New password", new).fill("New password again", new)).await.assert(303);
     second_step(&thief, &page, &phone.code(&app)).await.assert(403);
+}
+
+/// Somebody who learned the password signed in before its owner turned two-step sign-in on (ASVS 7.4.3).
+#[tokio::test]
+async fn turning_it_on_ends_every_other_session_of_the_person_and_of_nobody_else() {
+    let app = TestApp::start().await;
+    let (ada, eve) = (app.person("ada").await, app.person("eve").await);
+    let (thief, lost) = (ada.elsewhere(), ada.elsewhere());
+    for browser in [&ada, &thief, &lost, &eve] {
+        browser.sign_in().await;
+    }
+    let off = thief.get(urls::TWO_STEP).await.assert(200).form("Turn on");
+    turn_on(&app, &ada).await;
+    assert_eq!(app.events("person.two_step_on").await[0]["sessions_ended"], 2);
+    for over in [&thief, &lost] {
+        let sent = over.get(urls::APPS).await.assert(303);
+        assert!(sent.location().starts_with(&app.at(urls::LOGIN)), "{}", sent.location());
+    }
+    thief.submit(&off).await.assert(403);
+    ada.get(urls::APPS).await.assert(200);
+    eve.get(urls::APPS).await.assert(200);
+}
+
+/// A session by the password alone that is there all the same, as one from before an update is.
+#[tokio::test]
+async fn a_session_by_the_password_alone_takes_both_steps_before_it_changes_what_protects() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let (phone, _) = turn_on(&app, &ada).await;
+    app.clock().advance(TimeDelta::minutes(1));
+    let off = ada.get(urls::SECURITY).await.form("Turn off");
+    forget_second_step(&app).await;
+    for closed in [urls::TWO_STEP, urls::PASSKEYS, urls::PASSWORD, urls::PROFILE] {
+        let sent = ada.get(closed).await.assert(303);
+        assert!(sent.location().starts_with(&app.at(urls::CONFIRM)), "{closed}: {}", sent.location());
+    }
+    let sent = ada.submit(&off).await.assert(303);
+    assert!(app.events("person.two_step_off").await.is_empty());
+    let page = ada.follow(sent).await;
+    let sent = ada.confirm(&page).await.assert(303);
+    ada.get(urls::PASSWORD).await.assert(303);
+    let page = ada.follow(sent).await;
+    second_step(&ada, &page, &phone.code(&app)).await.assert(303);
+    ada.get(urls::PASSWORD).await.assert(200);
+    ada.submit(&off).await.assert(303);
+    assert_eq!(app.events("person.two_step_off").await.len(), 1);
+}
+
+async fn forget_second_step(app: &TestApp) {
+    use diesel::prelude::*;
+    use diesel_async::RunQueryDsl;
+    use portcullis::schema::sessions;
+    let pwd: Words = ["pwd"].into_iter().collect();
+    app.write(async |conn| diesel::update(sessions::table).set(sessions::amr.eq(&pwd)).execute(conn).await).await;
 }
 
 /// Enrolment by a stale session, and by a form that is not from the page.

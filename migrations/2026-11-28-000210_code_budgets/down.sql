@@ -1,0 +1,2 @@
+ALTER TABLE users DROP COLUMN email_is_own;
+DROP TABLE code_budgets;

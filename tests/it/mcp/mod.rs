@@ -14,7 +14,7 @@ use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, Heade
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis::access::principal::{AccessTokenCredential, Credential};
 use portcullis::access::{Narrowing, Principal, Subject};
-use portcullis::identity::Person;
+use portcullis::identity::{Email, Person};
 use portcullis::mcp::serve::{Answer, Reply, World, serve};
 use portcullis::places::{PlacePath, Role};
 use portcullis::types::{GrantId, PlaceId, PublicUrl, ServerId, UserId};
@@ -34,7 +34,7 @@ fn ada(scope: &str) -> Principal {
         id: UserId::fresh(),
         username: "ada".to_owned(),
         display_name: "Ada Lovelace".to_owned(),
-        email: Some("ada@example.com".to_owned()),
+        email: Some(Email { address: "ada@example.com".to_owned(), is_own: false }),
         groups: vec!["engines".to_owned()],
         workspaces: [(workspace(), Role::Member)].into_iter().collect(),
         is_admin: false,

@@ -88,10 +88,16 @@ impl<'a> Maker<'a> {
         Self { subject: &principal.subject, held: Some((&principal.scope, &principal.narrowing)) }
     }
 
-    /// What of `scope` they could hand on, whatever else narrows it.
+    /// What of `scope` they could hand on, whatever else narrows it. What is handed on by scope alone has every permission that
+    /// the scope is for: who is held to some of them has none of that to give.
     pub fn hands_on(&self, scope: &Scope) -> Scope {
         let theirs = self.subject.within_rights(scope);
-        self.held.map_or_else(|| theirs.clone(), |(held, _)| theirs.within(held))
+        let Some((held, narrowing)) = self.held else { return theirs };
+        let within = theirs.within(held);
+        match &narrowing.permissions {
+            Some(permissions) => within.filtered(|token| permissions.exhaust(token)),
+            None => within,
+        }
     }
 
     /// True when they use no credential of their own, which might be narrower than they are.
@@ -394,6 +400,29 @@ mod tests {
         let as_much = judged(&by_permissions, "acme/apps", "write").unwrap();
         assert_eq!(as_much.permissions, "tools:read".parse().unwrap());
         assert!(judged(&by_permissions, "acme/apps", "servers:read").is_err());
+    }
+
+    /// What is scoped by OAuth scope alone is never made with permissions that are fewer than the scope is for.
+    #[test]
+    fn a_caller_who_is_held_to_permissions_hands_on_no_scope_that_is_wider() {
+        let root = person(Memberships::default(), true);
+        let scope = |text: &str| text.parse::<Scope>().unwrap();
+        let all = scope("mcp:read mcp:write mcp:delete mgmt.read mgmt.write mgmt.admin");
+        for (held, permissions, handed_on) in [
+            ("mgmt.admin", Some("keys:write"), ""),
+            ("mgmt.admin mcp:delete", Some("keys:write tools:read tools:write"), "mcp:read mcp:write"),
+            ("mgmt.admin mcp:delete", Some("tools:write tools:delete"), ""),
+            ("mcp:read", Some("tools:read tools:write tools:delete"), "mcp:read"),
+            ("mgmt.admin", None, "mgmt.admin mgmt.read mgmt.write"),
+        ] {
+            let (held, permissions) = (scope(held), permissions.map(|permissions| permissions.parse().unwrap()));
+            let narrowing = Narrowing { reach: Reach::Everywhere, permissions, server: None };
+            let maker = Maker { subject: &root, held: Some((&held, &narrowing)) };
+            assert_eq!(maker.hands_on(&all), scope(handed_on), "{narrowing:?}");
+        }
+        let narrowing = Narrowing { reach: Reach::Everywhere, permissions: Some(Permissions::all()), server: None };
+        let maker = Maker { subject: &root, held: Some((&all, &narrowing)) };
+        assert_eq!((maker.hands_on(&all), Maker::in_person(&root).hands_on(&all)), (all.clone(), all));
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl Access {
         hears_changes.then(|| self.keys.remembered(hash)).flatten().map(Some)
     }
 
+    /// True when this node has seen this API key lately, by its newest hash, whether or not what it remembers can be trusted.
+    pub fn has_seen_key(&self, hash: &HashedToken) -> bool {
+        self.keys.remembered(hash).is_some()
+    }
+
     /// Asks the database for a presented API key, by all its hashes, the newest first.
     pub async fn look_up_key(
         &self,
@@ -177,6 +182,11 @@ impl Access {
             return Some(None);
         }
         hears_changes.then(|| self.tokens.remembered(hash)).flatten().map(Some)
+    }
+
+    /// The same of a personal access token.
+    pub fn has_seen_token(&self, hash: &HashedToken) -> bool {
+        self.tokens.remembered(hash).is_some()
     }
 
     /// Asks the database for a presented personal access token, by all its hashes, the newest first.

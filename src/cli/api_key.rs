@@ -124,7 +124,7 @@ impl Create {
             let issued = on_terms(&open, async |terms| {
                 open.db.write(async |conn| issue(conn, terms, ApiKeyId::fresh(), &new).await).await
             });
-            match issued.await.map_err(Failure::refused)? {
+            match issued.await.map_err(Failure::refused)?.map_err(Failure::refused)? {
                 Some(issued) => Ok(shown_once(&issued, &tree, &open)),
                 None => Err(Failure::refused("a fresh id was taken; try again")),
             }
@@ -237,7 +237,7 @@ impl Rotate {
             let rotated = on_terms(&open, async |terms| {
                 open.db.write(async |conn| rotate(conn, terms, key.id, self.overlap).await).await
             });
-            let rotated = rotated.await.map_err(Failure::refused)?;
+            let rotated = rotated.await.map_err(Failure::refused)?.map_err(Failure::refused)?;
             let issued = rotated
                 .ok_or_else(|| Failure::refused(format!("{} works no more, or has a successor already", key.prefix)))?;
             let mut conn = open.db.read().await.map_err(Failure::refused)?;

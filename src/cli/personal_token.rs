@@ -115,7 +115,7 @@ impl Create {
             let origin = Origin::operator();
             let terms = open.credential_terms(&origin);
             let made = open.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &token).await).await;
-            if !made.map_err(Failure::refused)? {
+            if !made.map_err(Failure::refused)?.map_err(Failure::refused)? {
                 return Err(Failure::refused("the token could not be stored; try again"));
             }
             let until =

@@ -49,6 +49,8 @@ pub struct ApiKey {
     pub ends_at: Option<DateTime<Utc>>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Who revoked it, if it was a person who is known.
+    pub revoked_by: Option<UserId>,
     /// The key that took its place.
     pub replaced_by: Option<ApiKeyId>,
     /// When it was last used, at most a minute late.
@@ -113,6 +115,11 @@ impl ApiKey {
         }
     }
 
+    /// True when it was revoked, and not by this person: they do not undo that by a successor.
+    pub fn was_revoked_by_another(&self, person: UserId) -> bool {
+        self.revoked_at.is_some() && self.revoked_by != Some(person)
+    }
+
     /// How often it may be used.
     pub fn rate(&self) -> Option<Rate> {
         self.rate_limit.and_then(|calls| Rate::new(calls.into()).ok())
@@ -159,6 +166,31 @@ pub async fn find(conn: &mut Connection, id: ApiKeyId) -> QueryResult<Option<Api
     table::table.find(id).select(ApiKey::as_select()).first(conn).await.optional()
 }
 
+/// How many keys of this owner work, but for one that is about to end.
+pub(super) async fn working(
+    conn: &mut Connection,
+    owner: SubjectId,
+    ends: Option<ApiKeyId>,
+    now: DateTime<Utc>,
+) -> QueryResult<i64> {
+    let query = table::table
+        .filter(table::revoked_at.is_null().and(table::expires_at.is_null().or(table::expires_at.gt(now))))
+        .filter(table::ends_at.is_null().or(table::ends_at.gt(now)))
+        .into_boxed();
+    let query = match owner {
+        SubjectId::Person(user) => query.filter(table::user_id.eq(user)),
+        SubjectId::Service(account) => query.filter(table::service_account_id.eq(account)),
+        SubjectId::Workspace(workspace) => query
+            .filter(table::workspace_id.eq(workspace))
+            .filter(table::user_id.is_null().and(table::service_account_id.is_null())),
+    };
+    let query = match ends {
+        Some(id) => query.filter(table::id.ne(id)),
+        None => query,
+    };
+    query.count().get_result(conn).await
+}
+
 /// The keys whose visible part this is: several only by chance.
 pub async fn with_prefix(conn: &mut Connection, prefix: &str) -> QueryResult<Vec<ApiKey>> {
     table::table.filter(table::prefix.eq(prefix)).limit(10).select(ApiKey::as_select()).load(conn).await
@@ -199,7 +231,8 @@ pub(super) async fn hand_over(
     announced(conn, old).await
 }
 
-/// Lets another key take the place of one that is over, or is over with this: `None` when it was replaced before.
+/// Lets another key take the place of one that is over, or is over with this: `None` when it was replaced before, or somebody
+/// else revoked it.
 pub(super) async fn give_way(
     conn: &mut Connection,
     id: ApiKeyId,
@@ -208,7 +241,8 @@ pub(super) async fn give_way(
     now: DateTime<Utc>,
 ) -> QueryResult<Option<ApiKey>> {
     let still = revoke(conn, id, by, now).await?;
-    let old = diesel::update(table::table.find(id).filter(table::replaced_by.is_null()))
+    let theirs = table::replaced_by.is_null().and(table::revoked_by.is_not_distinct_from(by));
+    let old = diesel::update(table::table.find(id).filter(theirs))
         .set(table::replaced_by.eq(successor))
         .returning(ApiKey::as_returning())
         .get_result(conn)

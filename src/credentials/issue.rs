@@ -5,6 +5,7 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 
 use super::api_key::{self, ApiKey};
+use super::limit::{self, Full};
 use super::{CredentialName, Rate, Terms};
 use crate::audit::{self, Entry, Event};
 use crate::crypto::PlainToken;
@@ -42,17 +43,21 @@ pub struct Issued {
     pub secret: PlainToken,
 }
 
-/// Makes a key under this id: `None` when there is one already, as when a page is loaded again that made it.
+/// Makes a key under this id, unless its owner has as many as there can be: `None` when there is one already, as when a page is
+/// loaded again that made it.
 pub async fn issue(
     conn: &mut Connection,
     terms: &Terms<'_>,
     id: ApiKeyId,
     new: &NewKey,
-) -> QueryResult<Option<Issued>> {
-    let Some(issued) = insert(conn, terms, id, new).await? else { return Ok(None) };
+) -> QueryResult<Result<Option<Issued>, Full>> {
+    if let Err(full) = limit::key(conn, new.owner, None, terms.now).await? {
+        return Ok(Err(full));
+    }
+    let Some(issued) = insert(conn, terms, id, new).await? else { return Ok(Ok(None)) };
     let entry = Entry::new(Event::ApiKeyMade).subject(new.owner).client(&issued.key.prefix);
     audit::record(conn, entry.detail(facts(terms, &issued.key)), terms.origin, terms.now).await?;
-    Ok(Some(issued))
+    Ok(Ok(Some(issued)))
 }
 
 /// Stores a key under this id, unless there is one.

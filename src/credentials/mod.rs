@@ -8,6 +8,7 @@ pub mod api_key;
 mod api_key_list;
 pub mod habit;
 pub mod issue;
+pub mod limit;
 mod name;
 pub mod personal_token;
 pub mod personal_tokens;

@@ -107,6 +107,25 @@ pub async fn find(conn: &mut Connection, id: PersonalTokenId) -> QueryResult<Opt
     table::table.find(id).select(PersonalToken::as_select()).first(conn).await.optional()
 }
 
+/// How many tokens of this person work, but for one that is about to end.
+pub(super) async fn working(
+    conn: &mut Connection,
+    owner: UserId,
+    ends: Option<PersonalTokenId>,
+    now: DateTime<Utc>,
+) -> QueryResult<i64> {
+    let query = table::table
+        .filter(table::user_id.eq(owner).and(table::revoked_at.is_null()))
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(now).assume_not_null()))
+        .filter(table::ends_at.is_null().or(table::ends_at.gt(now).assume_not_null()))
+        .into_boxed();
+    let query = match ends {
+        Some(id) => query.filter(table::id.ne(id)),
+        None => query,
+    };
+    query.count().get_result(conn).await
+}
+
 /// Ends a token: `None` when it was revoked before, or there is none. One UPDATE decides.
 pub(super) async fn revoke(
     conn: &mut Connection,

@@ -3,12 +3,13 @@
 //! Whoever signs it asks for its [claims](NewToken::claims) first. It is good because its row is, under the hash of every letter of
 //! it: a signature alone opens nothing, so a stolen signing key makes none, and a new signing key breaks none.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::limit::{self, Full};
 use super::personal_token::{self, PersonalToken};
 use super::replace::Overlap;
 use super::{CredentialName, Terms};
@@ -88,8 +89,10 @@ impl NewToken {
         }
     }
 
-    /// The successor of a token: the same settings, counted from now.
-    pub fn like(old: &PersonalToken, random: &Random, now: DateTime<Utc>) -> Self {
+    /// The successor of a token: the same settings, counted from now, and good for no longer than is allowed by now.
+    pub fn like(old: &PersonalToken, most: Option<TimeDelta>, random: &Random, now: DateTime<Utc>) -> Self {
+        let lifetime = old.expires_at.map(|end| end - old.created_at);
+        let lifetime = lifetime.into_iter().chain(most).min();
         Self {
             id: PersonalTokenId::fresh(),
             name: old.name.clone(),
@@ -101,19 +104,28 @@ impl NewToken {
             reach: old.reach.clone(),
             server: old.server_id,
             created_at: now,
-            expires_at: old.expires_at.map(|end| now + (end - old.created_at)),
+            expires_at: lifetime.map(|lifetime| now + lifetime),
         }
     }
 }
 
-/// Stores a token that was just signed: `false` when the form was sent before, and this one is worthless.
-pub async fn issue(conn: &mut Connection, terms: &Terms<'_>, new: &NewToken, signed: &PlainToken) -> QueryResult<bool> {
+/// Stores a token that was just signed, unless its owner has as many as there can be: `false` when the form was sent before,
+/// and this one is worthless.
+pub async fn issue(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    new: &NewToken,
+    signed: &PlainToken,
+) -> QueryResult<Result<bool, Full>> {
+    if let Err(full) = limit::personal_token(conn, new.owner, None, terms.now).await? {
+        return Ok(Err(full));
+    }
     if !personal_token::insert(conn, new, (&terms.keys.hash(signed), terms.keys.version())).await? {
-        return Ok(false);
+        return Ok(Ok(false));
     }
     let entry = Entry::new(Event::PersonalTokenMade).user(new.owner).client(&new.client_id);
     audit::record(conn, entry.detail(facts(terms, new)), terms.origin, terms.now).await?;
-    Ok(true)
+    Ok(Ok(true))
 }
 
 /// Lets a token that was just signed take the place of one that works, which lives on for the overlap: `false` when that
@@ -124,9 +136,13 @@ pub async fn rotate(
     old: PersonalTokenId,
     overlap: Overlap,
     (new, signed): (&NewToken, &PlainToken),
-) -> QueryResult<bool> {
+) -> QueryResult<Result<bool, Full>> {
+    let ends = overlap.length().is_zero().then_some(old);
+    if let Err(full) = limit::personal_token(conn, new.owner, ends, terms.now).await? {
+        return Ok(Err(full));
+    }
     let handed_over = personal_token::hand_over(conn, old, new.id, terms.now + overlap.length(), terms.now).await?;
-    let Some(old) = handed_over else { return Ok(false) };
+    let Some(old) = handed_over else { return Ok(Ok(false)) };
     if !personal_token::insert(conn, new, (&terms.keys.hash(signed), terms.keys.version())).await? {
         return Err(diesel::result::Error::RollbackTransaction);
     }
@@ -135,7 +151,7 @@ pub async fn rotate(
     detail["old_ends_at"] = json!(old.ends_at);
     let entry = Entry::new(Event::PersonalTokenReplaced).user(old.user_id).client(&old.client_id);
     audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
-    Ok(true)
+    Ok(Ok(true))
 }
 
 /// Ends a token: `false` when it had been revoked before, or there is none. Run it by
@@ -161,4 +177,45 @@ fn facts(terms: &Terms<'_>, new: &NewToken) -> Value {
         "server": new.server,
         "expires_at": new.expires_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lifetime that the operator has limited since holds for successors, too.
+    #[test]
+    fn a_successor_is_good_for_as_long_as_its_predecessor_and_for_no_longer_than_is_allowed_by_now() {
+        let made = DateTime::UNIX_EPOCH;
+        let old = |days: Option<i64>| PersonalToken {
+            id: PersonalTokenId::fresh(),
+            user_id: UserId::fresh(),
+            name: "CI".parse().unwrap(),
+            jti: String::new(),
+            client_id: String::new(),
+            audience: String::new(),
+            scope: Scope::none(),
+            reach: Reach::Everywhere,
+            server_id: None,
+            created_at: made,
+            expires_at: days.map(|days| made + TimeDelta::days(days)),
+            ends_at: None,
+            revoked_at: None,
+            replaced_by: None,
+            last_used_at: None,
+            last_used_address: None,
+            last_used_client: None,
+        };
+        let now = made + TimeDelta::days(5);
+        for (lifetime, most, expected) in [
+            (None, None, None),
+            (Some(90), None, Some(90)),
+            (None, Some(30), Some(30)),
+            (Some(90), Some(30), Some(30)),
+            (Some(7), Some(30), Some(7)),
+        ] {
+            let next = NewToken::like(&old(lifetime), most.map(TimeDelta::days), &Random::system(), now);
+            assert_eq!(next.expires_at, expected.map(|days| now + TimeDelta::days(days)), "{lifetime:?} {most:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Terms;
 use super::api_key::{self, ApiKey};
 use super::issue::{self, Issued, NewKey};
+use super::limit::{self, Full};
 use crate::audit::{self, Entry, Event};
 use crate::db::Connection;
 use crate::types::ApiKeyId;
@@ -38,28 +39,49 @@ impl Overlap {
     }
 }
 
-/// Makes the successor of a key that works; the old one lives on for the overlap, and without any is replaced. `None` when it
+/// Makes the successor of a key that works; the old one lives on for the overlap, and without any is revoked. `None` when it
 /// works no more, or has a successor already. Run it by [`App::cut`](crate::app::App::cut).
 pub async fn rotate(
     conn: &mut Connection,
     terms: &Terms<'_>,
     id: ApiKeyId,
     overlap: Overlap,
-) -> QueryResult<Option<Issued>> {
-    if overlap.0.is_zero() {
-        return replace(conn, terms, id).await;
+) -> QueryResult<Result<Option<Issued>, Full>> {
+    if let Err(full) = room(conn, terms, id, overlap).await? {
+        return Ok(Err(full));
     }
     let successor = ApiKeyId::fresh();
-    let old = api_key::hand_over(conn, id, successor, terms.now + overlap.0, terms.now).await?;
+    let mut old = api_key::hand_over(conn, id, successor, terms.now + overlap.0, terms.now).await?;
+    if old.is_some() && overlap.0.is_zero() {
+        old = api_key::revoke(conn, id, terms.person(), terms.now).await?;
+    }
     succeed(conn, terms, old, successor).await
 }
 
-/// Makes the successor of a key whether or not it still works; the old one stops at once. `None` when it has one already.
-/// Run it by [`App::cut`](crate::app::App::cut).
-pub async fn replace(conn: &mut Connection, terms: &Terms<'_>, id: ApiKeyId) -> QueryResult<Option<Issued>> {
+/// Makes the successor of a key whether or not it still works; the old one stops at once. `None` when it has one already, or
+/// was revoked by somebody else, who meant it to end. Run it by [`App::cut`](crate::app::App::cut).
+pub async fn replace(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    id: ApiKeyId,
+) -> QueryResult<Result<Option<Issued>, Full>> {
+    if let Err(full) = room(conn, terms, id, Overlap(TimeDelta::zero())).await? {
+        return Ok(Err(full));
+    }
     let successor = ApiKeyId::fresh();
     let old = api_key::give_way(conn, id, successor, terms.person(), terms.now).await?;
     succeed(conn, terms, old, successor).await
+}
+
+/// Whether the owner of a key can have its successor as well, while that lives on for the overlap.
+async fn room(
+    conn: &mut Connection,
+    terms: &Terms<'_>,
+    id: ApiKeyId,
+    overlap: Overlap,
+) -> QueryResult<Result<(), Full>> {
+    let Some(old) = api_key::find(conn, id).await? else { return Ok(Ok(())) };
+    limit::key(conn, old.owner(), overlap.0.is_zero().then_some(id), terms.now).await
 }
 
 async fn succeed(
@@ -67,8 +89,8 @@ async fn succeed(
     terms: &Terms<'_>,
     old: Option<ApiKey>,
     successor: ApiKeyId,
-) -> QueryResult<Option<Issued>> {
-    let Some(old) = old else { return Ok(None) };
+) -> QueryResult<Result<Option<Issued>, Full>> {
+    let Some(old) = old else { return Ok(Ok(None)) };
     let issued = issue::insert(conn, terms, successor, &like(terms, &old)).await?;
     let issued = issued.ok_or(diesel::result::Error::RollbackTransaction)?;
     let mut detail = issue::facts(terms, &issued.key);
@@ -76,7 +98,7 @@ async fn succeed(
     detail["old_ends_at"] = old.ends_at.map_or(Value::Null, |end| end.to_rfc3339().into());
     let entry = Entry::new(Event::ApiKeyReplaced).subject(old.owner()).client(&old.prefix);
     audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
-    Ok(Some(issued))
+    Ok(Ok(Some(issued)))
 }
 
 /// The settings of a key, counted from now.

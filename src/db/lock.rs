@@ -1,7 +1,7 @@
 //! Locks between nodes, for work that one of them is enough for.
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
@@ -19,6 +19,12 @@ pub enum Lock {
 struct Locked {
     #[diesel(sql_type = Bool)]
     locked: bool,
+}
+
+/// Lets one transaction at a time do what is called this, and the others wait: for what is counted first and added to then.
+pub async fn one_at_a_time(conn: &mut Connection, what: &str) -> QueryResult<()> {
+    let query = diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").bind::<Text, _>(what);
+    query.execute(conn).await.map(|_| ())
 }
 
 /// Takes the lock for this transaction, unless another node has it. It ends with the transaction, so a pooler may sit in

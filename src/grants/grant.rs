@@ -195,6 +195,24 @@ pub async fn of_user(conn: &mut Connection, user: UserId, now: DateTime<Utc>) ->
         .await
 }
 
+/// The live grants of a person to one client, the newest first, and no more than that.
+pub async fn live_to_client(
+    conn: &mut Connection,
+    user: UserId,
+    client: &str,
+    now: DateTime<Utc>,
+    most: i64,
+) -> QueryResult<Vec<Grant>> {
+    table::table
+        .filter(table::user_id.eq(user).and(table::client_id.eq(client)))
+        .filter(table::ended_at.is_null().and(table::expires_at.gt(now)))
+        .order((table::last_used_at.desc(), table::id.desc()))
+        .limit(most)
+        .select(Grant::as_select())
+        .load(conn)
+        .await
+}
+
 /// The grants of a person to one client that have not ended; some may have expired.
 pub async fn of_user_to_client(conn: &mut Connection, user: UserId, client: &str) -> QueryResult<Vec<GrantId>> {
     table::table

@@ -13,12 +13,15 @@ use super::grant::{self, EndReason, Grant};
 use super::sign::{AccessTokenClaims, Audience, PersonClaims};
 use super::{Terms, client, revoke};
 use crate::audit::{self, Entry, Event};
-use crate::db::Connection;
+use crate::db::{Connection, lock};
 use crate::identity::Person;
 use crate::types::{GrantId, Scope, SubjectId, UserId, known_scopes};
 
 /// The client of these tokens.
 pub const CLIENT: &str = "portcullis-web";
+
+/// The most of these tokens of one person that work at the same time.
+pub const MOST: usize = 50;
 
 /// What a person wants of a token.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub enum Made {
     Before,
     /// An administrator has cut this client off.
     SwitchedOff,
+    /// There are [`MOST`] already that work.
+    Full,
 }
 
 /// What a person may put into such a token: what they may do themselves, and always which groups they are in.
@@ -60,6 +65,10 @@ pub async fn make(
 ) -> QueryResult<Made> {
     if client::ceiling(conn, CLIENT).await?.is_none() {
         return Ok(Made::SwitchedOff);
+    }
+    lock::one_at_a_time(conn, &format!("tokens of their own of {}", who.user)).await?;
+    if of_user(conn, who.user, terms.now).await?.len() >= MOST {
+        return Ok(Made::Full);
     }
     let groups = Scope::of(&[known_scopes::GROUPS]);
     let lifetime = wish.lifetime.min(terms.lifetimes.own_token);
@@ -113,9 +122,7 @@ pub fn claims(issuer: &str, grant: &Grant, person: &Person) -> AccessTokenClaims
 
 /// The tokens of this kind that a person has made and that still work, the newest first.
 pub async fn of_user(conn: &mut Connection, user: UserId, now: DateTime<Utc>) -> QueryResult<Vec<Grant>> {
-    let mut grants = grant::of_user(conn, user, now).await?;
-    grants.retain(|grant| grant.client_id == CLIENT);
-    Ok(grants)
+    grant::live_to_client(conn, user, CLIENT, now, i64::try_from(MOST).unwrap_or(i64::MAX)).await
 }
 
 /// Ends one at once: `false` when this person has none of that id that works.

@@ -188,11 +188,14 @@ async fn judge_key(
     };
     let hashes = app.keys.hashes(&secret);
     let remembered = hashes.first().and_then(|newest| app.access.remembered_key(newest, door.hears_changes));
+    let is_stranger = !hashes.first().is_some_and(|newest| app.access.has_seen_key(newest));
+    let asking = is_stranger.then_some((limits, address));
     let look_up = async || app.access.look_up_key(&app.db, &hashes, door.hears_changes).await;
-    let Some(key) = known(limits, address, remembered, look_up).await? else {
+    let Some(key) = known(asking, remembered, look_up).await? else {
         return Ok(Authenticated::Refused("There is no such API key"));
     };
-    let judged = app.access.admit_key(&app.db, &key, door, &app.places.tree(), now).await.map_err(unjudged)?;
+    let tree = app.tree().await.map_err(unjudged)?;
+    let judged = app.access.admit_key(&app.db, &key, door, &tree, now).await.map_err(unjudged)?;
     if let Authenticated::Caller(_) = &judged {
         if !key.allowed_networks.allow(address) {
             return Err(Challenge::elsewhere(address));
@@ -215,8 +218,13 @@ async fn judge_personal_token(
     let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
     let hashes = app.keys.hashes(&PlainToken::signed(presented));
     let remembered = hashes.first().and_then(|newest| app.access.remembered_token(newest, door.hears_changes));
+    let is_stranger = !hashes.first().is_some_and(|newest| app.access.has_seen_token(newest));
+    let asking = match is_stranger {
+        true => Some((limits(request)?, address)),
+        false => None,
+    };
     let look_up = async || app.access.look_up_token(&app.db, &hashes, door.hears_changes).await;
-    let Some(token) = known(limits(request)?, address, remembered, look_up).await? else {
+    let Some(token) = known(asking, remembered, look_up).await? else {
         return Ok(Authenticated::Refused("There is no such personal access token"));
     };
     let judged = app.access.admit_token(&app.db, &token, door, now).await.map_err(unjudged)?;
@@ -231,19 +239,21 @@ fn limits(request: &HttpRequest) -> Result<&KeyLimits, Challenge> {
     Ok(limits.as_ref())
 }
 
-/// What is known of a secret: from memory, or by a look-up that whoever presents what nobody knows runs out of.
+/// What is known of a secret: from memory, or by a look-up that whoever presents what nobody knows runs out of. Whoever came with
+/// a good one lately is no stranger, however many of those are in the same network.
 async fn known<T>(
-    limits: &KeyLimits,
-    address: IpAddr,
+    stranger: Option<(&KeyLimits, IpAddr)>,
     remembered: Option<Option<T>>,
     look_up: impl AsyncFnOnce() -> Result<Option<T>, db::Error>,
 ) -> Result<Option<T>, Challenge> {
     if let Some(known) = remembered {
         return Ok(known);
     }
-    limits.ask(address).map_err(Challenge::too_often)?;
+    if let Some((limits, address)) = stranger {
+        limits.ask(address).map_err(Challenge::too_often)?;
+    }
     let found = look_up().await.map_err(unjudged)?;
-    if found.is_some() {
+    if let (Some((limits, address)), Some(_)) = (stranger, &found) {
         limits.known(address);
     }
     Ok(found)

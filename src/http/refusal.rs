@@ -37,6 +37,9 @@ pub enum Refusal {
     /// A form about something that is not there, or not theirs: nobody learns which.
     #[error("nothing of theirs has that id")]
     NotFound,
+    /// A form for one more of what there can only be so many of.
+    #[error("one more than there can be")]
+    Full,
     /// A form that is not from a page of ours in this browser, or from too long ago.
     #[error("the form did not come from our own page in this browser session")]
     StaleForm,
@@ -88,6 +91,7 @@ impl Refusal {
             // Not 401: there is no WWW-Authenticate by which a browser could answer (RFC 9110 §15.5.2).
             Self::SignedOut | Self::NotAdministrator | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Full => StatusCode::CONFLICT,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
             Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -118,6 +122,8 @@ impl Refusal {
             }
             Self::NotFound => titled(site, "It is not there", "Perhaps it is gone already. Nothing was done.")
                 .step("Go back and reload the page."),
+            Self::Full => titled(site, "There are too many already", "So none was made, and the others go on.")
+                .step("Revoke those that are not used any more, and try again."),
             Self::StaleForm => ErrorPage::stale_form(site),
             Self::BadForm(_) => titled(site, "This form could not be read", "So nothing was done.").step(reload),
             Self::LargeForm => titled(site, "This form is too large", "So nothing was done.")

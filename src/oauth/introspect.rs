@@ -10,6 +10,7 @@ use super::client_request::ClientRequest;
 use super::error::Error;
 use super::own_token;
 use crate::access::authenticate::Inspected;
+use crate::access::scoping;
 use crate::app::App;
 use crate::crypto::jwt::{self, TokenType};
 use crate::crypto::{PlainToken, TokenKind};
@@ -81,6 +82,9 @@ struct Active {
     /// The one server that a personal access token is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     mcp_server_id: Option<ServerId>,
+    /// The places that a personal access token is narrowed to; absent for everywhere. Its resource is to keep to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp_places: Option<Vec<String>>,
 }
 
 /// An access token, judged from memory as at a door of ours: its scope and groups are those of now.
@@ -110,6 +114,7 @@ async fn access_token(app: &App, client: &Client, token: &str) -> Result<Option<
         cnf: claims.cnf,
         act: claims.act,
         mcp_server_id: None,
+        mcp_places: None,
         scope,
     }))
 }
@@ -154,6 +159,7 @@ async fn personal_token(app: &App, client: &Client, token: &str) -> Result<Optio
         cnf: None,
         act: None,
         mcp_server_id: token.server_id,
+        mcp_places: scoping::paths(&token.reach, &app.places.tree()),
         scope,
     }))
 }
@@ -187,6 +193,7 @@ async fn refresh_token(
         cnf: grant.dpop_jkt.map(|jkt| Confirmation { jkt }),
         act: None,
         mcp_server_id: None,
+        mcp_places: None,
         scope: grant.scope,
     }))
 }

@@ -157,6 +157,13 @@ impl Permissions {
         self.0.iter().copied()
     }
 
+    /// True when these are all that a scope token, with those below it, is for.
+    pub fn exhaust(&self, token: &str) -> bool {
+        let scope = Scope::of(&[token]);
+        let opened = Self::all().pairs().filter(|(thing, verb)| scope.grants(thing.scope(*verb))).collect::<Self>();
+        opened.pairs().all(|(thing, verb)| self.allow(thing, verb))
+    }
+
     /// The scope that they need: the ceiling of a credential that has these permissions.
     pub fn scope(&self) -> Scope {
         let tokens: Vec<&str> = self.pairs().map(|(thing, verb)| thing.scope(verb)).collect();

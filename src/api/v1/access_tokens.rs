@@ -200,7 +200,8 @@ pub async fn post(
     let signed = signed(&app, &new)?;
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
-    match app.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &signed).await).await? {
+    let issued = app.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &signed).await).await?;
+    match issued.map_err(|full| Problem::Conflict(full.to_string()))? {
         true => made(&app, new.id, &signed).await,
         false => Err(Problem::Internal("a fresh id was taken".to_owned())),
     }
@@ -226,13 +227,14 @@ pub async fn rotate(
         ));
     }
     make_token::judge_again(&Maker::by(&caller.0), &token, &*app.tree().await?).map_err(unprocessable)?;
-    let new = NewToken::like(&token, &app.random, app.clock.now());
+    let most = app.config.lifetimes.personal_token;
+    let new = NewToken::like(&token, most, &app.random, app.clock.now());
     let signed = signed(&app, &new)?;
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
     let verb =
         async |conn: &mut Connection| personal_tokens::rotate(conn, &terms, token.id, overlap, (&new, &signed)).await;
-    match app.cut(verb).await? {
+    match app.cut(verb).await?.map_err(|full| Problem::Conflict(full.to_string()))? {
         true => made(&app, new.id, &signed).await,
         false => Err(Problem::Conflict("This token works no more, or has a successor already".to_owned())),
     }

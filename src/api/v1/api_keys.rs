@@ -202,6 +202,7 @@ pub async fn post(
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
     let issued = app.db.write(async |conn| issue(conn, &terms, ApiKeyId::fresh(), &new).await).await?;
+    let issued = issued.map_err(|full| Problem::Conflict(full.to_string()))?;
     let issued = issued.ok_or_else(|| Problem::Internal("a fresh id was taken".to_owned()))?;
     made(&app, issued).await
 }
@@ -244,7 +245,7 @@ pub async fn rotate_one(
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
     let rotated = app.cut(async |conn| rotate(conn, &terms, key.id, overlap).await).await?;
-    match rotated {
+    match rotated.map_err(|full| Problem::Conflict(full.to_string()))? {
         Some(issued) => made(&app, issued).await,
         None => Err(Problem::Conflict("This key works no more, or has a successor already".to_owned())),
     }

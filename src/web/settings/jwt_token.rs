@@ -16,7 +16,7 @@ use crate::http::form::Fields;
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::types::{GrantId, Scope, SubjectId, known_scopes as known};
 use crate::web::components::Choice;
 use crate::web::shell::Shell;
@@ -66,7 +66,11 @@ struct TokenFile<'a> {
 }
 
 /// `GET /settings/token`.
-pub async fn get(app: Data<App>, request: HttpRequest, signed_in: SignedIn) -> Result<Page<TokenPage>, PageError> {
+pub async fn get(
+    app: Data<App>,
+    request: HttpRequest,
+    Fresh(signed_in): Fresh<SignedIn>,
+) -> Result<Page<TokenPage>, PageError> {
     let page = TokenPage::of(&app, &signed_in).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
@@ -75,7 +79,7 @@ pub async fn get(app: Data<App>, request: HttpRequest, signed_in: SignedIn) -> R
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     PageForm(form): PageForm<TokenForm>,
 ) -> Result<Page<TokenPage>, PageError> {
     make(&app, &request, &signed_in, &form).await.map(Page).map_err(|refusal| refusal.to(&request))
@@ -131,6 +135,7 @@ async fn make(app: &App, request: &HttpRequest, signed_in: &SignedIn, form: &Tok
         Made::Grant(grant) => TokenPage { made: Some(MadeToken::sign(app, &grant, signed_in)?), ..page },
         Made::Before => TokenPage { made_before: true, ..page },
         Made::SwitchedOff => TokenPage { is_off: true, ..page },
+        Made::Full => TokenPage { is_full: true, ..page },
     })
 }
 
@@ -148,6 +153,8 @@ pub struct TokenPage {
     pub made_before: bool,
     /// True when an administrator does not let people make such tokens.
     pub is_off: bool,
+    /// True when there are as many already as there can be.
+    pub is_full: bool,
     /// Names what the form will make.
     pub request: String,
     /// What the token may do.
@@ -210,6 +217,7 @@ impl TokenPage {
             made: None,
             made_before: false,
             is_off: false,
+            is_full: false,
             request: GrantId::fresh().to_string(),
             scopes: scopes(&own_token::offered(&signed_in.person)),
             lifetimes: lifetimes(app.config.lifetimes.own_token),
@@ -234,6 +242,7 @@ impl TokenPage {
             made: None,
             made_before: false,
             is_off: false,
+            is_full: false,
             request: "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c56".to_owned(),
             scopes: scopes(&Scope::of(&known::FOR_PROGRAMS)),
             lifetimes: lifetimes(TimeDelta::hours(8)),
@@ -246,7 +255,8 @@ impl TokenPage {
             empty.clone(),
             Self { made: Some(made), tokens: vec![row.clone()], ..empty.clone() },
             Self { made_before: true, tokens: vec![row, hostile], ..empty.clone() },
-            Self { is_off: true, ..empty },
+            Self { is_off: true, ..empty.clone() },
+            Self { is_full: true, ..empty },
         ]
     }
 }

@@ -152,6 +152,31 @@ async fn nothing_is_made_that_is_wider_than_its_maker_or_that_makes_no_sense() {
     assert!(app.events("personal_token.made").await.is_empty());
 }
 
+/// L2: a token that is held to some permissions mints none that has more, neither a new one nor a successor of a wider one.
+#[tokio::test]
+async fn a_token_that_is_held_to_permissions_makes_none_that_is_wider() {
+    let app = TestApp::start().await;
+    let (root, _) = administrator(&app, "root").await;
+    let wide = app.pat_as(&root, |form| form.and("scopes", "mgmt.admin")).await;
+    let client = app.vouched_client("narrow", "https://narrow.example/cb").await;
+    app.sql(
+        "INSERT INTO client_ownerships (client_id, workspace_id, permissions)
+         SELECT 'narrow', id, 'keys:read keys:write tools:read' FROM places",
+    )
+    .await;
+    let ask = client.ask().with("scope", "mgmt.admin mcp:write").and("resource", app.issuer());
+    let token = client.redeem(&client.win(&root, &ask).await).await.tokens().access;
+    let with = |scope: &str| json!({ "name": "more", "scopes": [scope] });
+    for beyond in ["mgmt.admin", "mgmt.write", "mgmt.read", "mcp:delete", "mcp:write"] {
+        let refused = post(&app, &token, urls::API_ACCESS_TOKENS, &with(beyond)).await.assert(422);
+        assert!(refused.body.contains("is not yours to give"), "{beyond}: {}", refused.body);
+    }
+    post(&app, &token, &rotation(&json!(wide.id)), &json!({})).await.assert(422);
+    assert!(app.events("personal_token.replaced").await.is_empty());
+    let made = post(&app, &token, urls::API_ACCESS_TOKENS, &with("mcp:read")).await.assert(201).json();
+    app.is_secret(made["access_token"].as_str().unwrap());
+}
+
 /// IDOR: another's id is an id of nothing; an administrator ends it but never has its successor.
 #[tokio::test]
 async fn anothers_token_is_not_there() {

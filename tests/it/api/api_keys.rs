@@ -113,6 +113,25 @@ async fn a_rotated_key_has_a_successor_once() {
     assert_eq!((&old["replaced_by"], old["ends_at"].is_string()), (&next["id"], true));
 }
 
+/// What is over has no successor, with or without an overlap: a program does not undo what somebody revoked.
+#[tokio::test]
+async fn a_key_that_is_over_is_not_rotated() {
+    let app = TestApp::start().await;
+    let (root, token) = administrator(&app).await;
+    let soon = app.clock().now() + TimeDelta::minutes(10);
+    let [revoked, expired] =
+        [app.key(&root).await, app.key_as(&root, |usual| NewKey { expires_at: Some(soon), ..usual }).await];
+    app.revoke_key(&revoked).await;
+    app.clock().advance(TimeDelta::minutes(10));
+    for key in [&revoked, &expired] {
+        let path = urls::API_KEY_ROTATION.replace("{id}", &key.id.to_string());
+        for days in [0, 1] {
+            post(&app, &token, &path, &json!({ "overlap_days": days })).await.assert(409);
+        }
+    }
+    assert!(app.events("api_key.replaced").await.is_empty());
+}
+
 #[tokio::test]
 async fn the_list_is_searched_sorted_narrowed_and_paged_by_the_server() {
     let app = TestApp::start().await;

@@ -190,7 +190,8 @@ async fn a_key_is_replaced_by_one_with_the_same_settings_even_when_it_is_over() 
     app.call_mcp(&new.secret).await.assert(200);
     app.clock().advance(TimeDelta::days(8));
     app.call_mcp(&new.secret).await.assert(401);
-    let third = app.rotate_key(&new, 0).await.unwrap();
+    assert!(app.rotate_key(&new, 0).await.is_none(), "what is over is replaced, not rotated");
+    let third = app.replace_key(&new).await.unwrap();
     app.call_mcp(&third.secret).await.assert(200);
     let mut conn = app.db().read().await.unwrap();
     let [first, second, third] = [&old, &new, &third].map(|key| key.id);

@@ -71,7 +71,7 @@ impl Node {
         });
         let issued = self.on_key_terms(async |terms| {
             let terms = Terms { tag, ..*terms };
-            self.write(async |conn| issue(conn, &terms, ApiKeyId::fresh(), &new).await).await.unwrap()
+            self.write(async |conn| issue(conn, &terms, ApiKeyId::fresh(), &new).await).await.unwrap().unwrap()
         });
         self.holds(issued.await)
     }
@@ -88,9 +88,17 @@ impl Node {
     pub async fn rotate_key(&self, key: &Key, days: i64) -> Option<Key> {
         let overlap = replace::Overlap::days(days).unwrap();
         let rotated = self.on_key_terms(async |terms| {
-            self.app().cut(async |conn| replace::rotate(conn, terms, key.id, overlap).await).await.unwrap()
+            self.app().cut(async |conn| replace::rotate(conn, terms, key.id, overlap).await).await.unwrap().unwrap()
         });
         rotated.await.map(|issued| self.holds(issued))
+    }
+
+    /// Lets another key take the place of one, whether or not that works.
+    pub async fn replace_key(&self, key: &Key) -> Option<Key> {
+        let replaced = self.on_key_terms(async |terms| {
+            self.app().cut(async |conn| replace::replace(conn, terms, key.id).await).await.unwrap().unwrap()
+        });
+        replaced.await.map(|issued| self.holds(issued))
     }
 
     fn holds(&self, Issued { key, secret }: Issued) -> Key {

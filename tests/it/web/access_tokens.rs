@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use diesel_async::SimpleAsyncConnection;
+use portcullis::credentials::limit;
 use portcullis::crypto::jwt::{SigningKey, TokenType};
 use portcullis::db::QueryResult;
 use portcullis::grants::rotate_keys::{Old, rotate_now};
@@ -296,6 +297,7 @@ async fn introspection_answers_for_it_to_its_resource_alone() {
     for name in ["iss", "sub", "aud", "iat", "exp", "jti", "client_id", "scope"] {
         assert_eq!(told[name], claims[name], "{name}");
     }
+    assert_eq!(told["mcp_places"], json!(["mcp-gateway"]), "what it is narrowed to is for the resource to keep to");
     assert_eq!(ask(&stranger).await, json!({ "active": false }));
     app.revoke_pat(&ada, &pat).await;
     assert_eq!(ask(&resource).await, json!({ "active": false }));
@@ -356,6 +358,29 @@ async fn a_name_is_never_markup() {
     let found = ada.get(&format!("{}?q=IMG&sort=name", urls::ACCESS_TOKENS)).await.assert(200);
     assert!(found.words().contains("onerror"));
     assert!(!ada.get(&format!("{}?q=other", urls::ACCESS_TOKENS)).await.words().contains("onerror"));
+}
+
+#[tokio::test]
+async fn there_are_so_many_of_one_person_and_no_more() {
+    let (app, ada) = house().await;
+    let pat = app.pat(&ada).await;
+    app.sql(&format!(
+        "INSERT INTO personal_tokens
+            (id, user_id, name, jti, client_id, token_hash, key_version, audience, scope, reach, created_at)
+         SELECT gen_random_uuid(), user_id, name, jti || n, client_id || n, sha256(n::text::bytea), 0, audience, scope, reach,
+            created_at
+         FROM personal_tokens, generate_series(1, {}) AS n",
+        limit::PERSONAL_TOKENS - 1
+    ))
+    .await;
+    let form = ada.get(urls::ACCESS_TOKENS_NEW).await.form("Create Token").fill("Name", "one more");
+    let refused = ada.submit(&form).await.assert(200);
+    assert!(refused.words().contains("200 already") && !refused.body.contains("eyJ"), "{}", refused.words());
+    let rotate = ada.get(&page_of(&pat, urls::ACCESS_TOKEN_ROTATE)).await.form("Rotate token");
+    ada.submit(&rotate.clone().set("overlap", "1")).await.assert(409);
+    assert_eq!(app.events("personal_token.made").await.len(), 1);
+    let next = ada.submit(&rotate.set("overlap", "0")).await.assert(200).says("access-token");
+    app.is_secret(&next);
 }
 
 /// The installation's own key, as somebody who stole it would hold it.

@@ -42,6 +42,47 @@ async fn a_copy_of_the_token_before_opens_nothing() {
     ada.submit(&open.form("Sign out")).await.assert(303);
 }
 
+/// Whoever comes by an open browser takes no secret along; to end one takes no proof.
+#[tokio::test]
+async fn a_stale_session_gets_no_secret() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let (key, pat) = (app.key(&ada).await.id.to_string(), app.pat(&ada).await.id);
+    let mut forms = Vec::new();
+    for (url, id, button) in [
+        (urls::NEW_API_KEY, "", "Create Key"),
+        (urls::KEY_ROTATE, &*key, "Rotate key"),
+        (urls::KEY_REPLACE, &*key, "Replace key"),
+        (urls::ACCESS_TOKENS_NEW, "", "Create Token"),
+        (urls::ACCESS_TOKEN_ROTATE, &*pat, "Rotate token"),
+        (urls::JWT_TOKEN, "", "Get token"),
+    ] {
+        let path = url.replace("{id}", id);
+        let form = ada.get(&path).await.assert(200).form(button);
+        forms.push((path, form));
+    }
+    app.clock().advance(TimeDelta::minutes(31));
+    for (path, form) in forms {
+        for answer in [ada.get(&path).await, ada.submit(&form).await] {
+            let location = answer.assert(303).location().to_owned();
+            assert!(location.starts_with(&app.at(urls::CONFIRM)), "{path}: {location}");
+        }
+    }
+    for (event, before) in [
+        ("api_key.made", 1),
+        ("api_key.replaced", 0),
+        ("personal_token.made", 1),
+        ("personal_token.replaced", 0),
+        ("own_token.made", 0),
+    ] {
+        assert_eq!(app.events(event).await.len(), before, "{event}");
+    }
+    for (url, id, button) in [(urls::KEY_REVOKE, key, "Revoke key"), (urls::ACCESS_TOKEN_REVOKE, pat, "Revoke token")] {
+        ada.submit(&ada.get(&url.replace("{id}", &id)).await.assert(200).form(button)).await.assert(303);
+    }
+}
+
 #[tokio::test]
 async fn what_was_typed_on_a_page_opened_in_time_is_not_lost() {
     let app = TestApp::start().await;

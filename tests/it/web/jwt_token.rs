@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use portcullis::grants::own_token;
 use portcullis::http::urls;
 use portcullis::identity::add_person::NewPerson;
+use portcullis::types::GrantId;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -80,6 +81,23 @@ async fn a_form_that_is_sent_twice_makes_one_token_and_shows_it_once() {
 }
 
 #[tokio::test]
+async fn there_are_so_many_that_work_and_no_more() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let form = form(&ada).await;
+    let another = || form.clone().set("request", &GrantId::fresh().to_string());
+    for _ in 0..own_token::MOST {
+        token(&app, &ada.submit(&another()).await.assert(200));
+    }
+    let refused = ada.submit(&another()).await.assert(200);
+    assert!(refused.words().contains("as many of these tokens as there can be") && !refused.body.contains("eyJ"));
+    assert_eq!(app.events("own_token.made").await.len(), own_token::MOST);
+    ada.submit(&refused.form("Revoke")).await.assert(303);
+    token(&app, &ada.submit(&another()).await.assert(200));
+}
+
+#[tokio::test]
 async fn it_ends_at_once_by_its_button_with_its_person_and_with_its_client() {
     let app = TestApp::start().await;
     let second = app.second_node().await;
@@ -105,7 +123,7 @@ async fn it_ends_at_once_by_its_button_with_its_person_and_with_its_client() {
     let other = token(&app, &ada.submit(&form(&ada).await).await);
     let (origin, node) = (portcullis::audit::Origin::operator(), app.app());
     let terms = node.terms(&origin);
-    let verb = async |conn: &mut _| portcullis::grants::disable::disable(conn, &terms, own_token::CLIENT).await;
+    let verb = async |conn: &mut _| portcullis::grants::disable::disable(conn, &terms, None, own_token::CLIENT).await;
     node.cut(verb).await.unwrap();
     app.call_mcp(&other).await.assert(401);
     let refused = ada.submit(&form(&ada).await).await.assert(200);

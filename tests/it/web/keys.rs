@@ -1,7 +1,7 @@
 //! Settings → API Keys: what a person makes, sees and ends there, and what is not theirs.
 
 use chrono::TimeDelta;
-use portcullis::credentials::NewKey;
+use portcullis::credentials::{NewKey, limit};
 use portcullis::http::urls;
 use portcullis::identity::add_person::NewPerson;
 use portcullis::types::SubjectId;
@@ -155,6 +155,52 @@ async fn a_manager_ends_a_persons_key_and_cannot_have_it() {
     app.call_mcp(&hers.secret).await.assert(401);
     let shared = app.key_of(SubjectId::Workspace(app.workspace().await), |usual| usual).await;
     root.get(&path(urls::KEY_ROTATE, &shared)).await.assert(200);
+}
+
+/// What somebody else ended stays ended; what one ended oneself can have a successor.
+#[tokio::test]
+async fn nobody_has_a_key_made_anew_that_somebody_else_revoked() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let root = app.add(NewPerson { username: "root".to_owned(), is_admin: true, ..NewPerson::default() }).await;
+    ada.sign_in().await;
+    root.sign_in().await;
+    let key = app.key(&ada).await;
+    let open = ada.get(&path(urls::KEY_REPLACE, &key)).await.assert(200).form("Replace key");
+    root.submit(&root.get(&path(urls::KEY_REVOKE, &key)).await.form("Revoke key")).await.assert(303);
+    ada.get(&path(urls::KEY_REPLACE, &key)).await.assert(404);
+    ada.submit(&open).await.assert(404);
+    assert!(!ada.get(urls::KEYS).await.assert(200).offers("Replace"));
+    assert!(app.replace_key(&key).await.is_none(), "nor does whoever comes past the page");
+    let own = app.key(&ada).await;
+    ada.submit(&ada.get(&path(urls::KEY_REVOKE, &own)).await.form("Revoke key")).await.assert(303);
+    let form = ada.get(&path(urls::KEY_REPLACE, &own)).await.assert(200).form("Replace key");
+    shown(&app, &ada.submit(&form).await.assert(200));
+    assert_eq!(app.events("api_key.replaced").await.len(), 1);
+}
+
+/// A session that runs wild fills no table, and of two at once one gets the last.
+#[tokio::test]
+async fn there_are_so_many_keys_of_one_owner_and_no_more() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let key = app.key(&ada).await;
+    app.sql(&format!(
+        "INSERT INTO api_keys (id, workspace_id, user_id, name, key_hash, key_version, prefix, permissions, created_at)
+         SELECT gen_random_uuid(), workspace_id, user_id, name, sha256(n::text::bytea), 0, prefix, permissions, created_at
+         FROM api_keys, generate_series(1, {}) AS n",
+        limit::API_KEYS - 2
+    ))
+    .await;
+    let forms = [filled(&ada, "one").await, filled(&ada, "two").await];
+    let answers = futures_util::future::join_all(forms.iter().map(|form| ada.submit(form))).await;
+    let refused: Vec<&Answer> = answers.iter().filter(|answer| answer.words().contains("200 already")).collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(app.events("api_key.made").await.len(), 2, "the first, and one of the two");
+    let rotate = ada.get(&path(urls::KEY_ROTATE, &key)).await.form("Rotate key");
+    ada.submit(&rotate.clone().set("overlap", "1")).await.assert(409);
+    shown(&app, &ada.submit(&rotate.set("overlap", "0")).await.assert(200));
 }
 
 #[tokio::test]

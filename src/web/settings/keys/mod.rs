@@ -187,7 +187,7 @@ impl KeyRow {
             expires: Expiry::new(key.stops_at(), now),
             state: state(key, now),
             ended: key.state(now) != State::Active,
-            renews: may_hold && key.replaced_by.is_none(),
+            renews: may_hold && key.replaced_by.is_none() && !key.was_revoked_by_another(signed_in.person.id),
         }
     }
 }

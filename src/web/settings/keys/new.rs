@@ -16,7 +16,7 @@ use crate::db;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::identity::service_account;
 use crate::types::{ApiKeyId, Networks, PlaceId, SubjectId};
 use crate::web::components::{Choice, Crumb, Errors};
@@ -63,7 +63,7 @@ impl Fields for NewKeyForm {
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     query: Query<NewQuery>,
 ) -> Result<Page<NewKeyPage>, PageError> {
     let shell = Shell::of(&app, &signed_in, Menu::ApiKeys);
@@ -76,7 +76,7 @@ pub async fn get(
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     PageForm(form): PageForm<NewKeyForm>,
 ) -> Result<HttpResponse, PageError> {
     make(&app, &request, &signed_in, &form).await.map_err(|refusal| refusal.to(&request))
@@ -99,9 +99,13 @@ async fn make(
     let origin = origin_of(request);
     let terms = app.credential_terms(&origin, subject(signed_in).id());
     Ok(match app.db.write(async |conn| issue(conn, &terms, id, &new).await).await? {
-        Some(issued) => Page(MadePage::new(app, signed_in, &issued)).into_response(),
+        Ok(Some(issued)) => Page(MadePage::new(app, signed_in, &issued)).into_response(),
+        Err(full) => {
+            let errors = Errors::one("name", sentence(&full));
+            Page(NewKeyPage::new(app, signed_in, shell, form, errors).await?).into_response()
+        }
         // The page was loaded again: the key is there, and nobody can show it any more.
-        None => see_other(&app.at(urls::KEYS)).finish(),
+        Ok(None) => see_other(&app.at(urls::KEYS)).finish(),
     })
 }
 

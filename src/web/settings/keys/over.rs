@@ -15,7 +15,7 @@ use crate::db::Connection;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::web::components::{Choice, Crumb, link};
 use crate::web::confirm::ConfirmPage;
 use crate::web::shell::{Menu, Shell};
@@ -75,7 +75,7 @@ pub async fn revoke(
 pub async fn confirm_replace(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     id: Path<String>,
 ) -> Result<Page<ConfirmPage>, PageError> {
     let key = renewable(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
@@ -94,7 +94,7 @@ pub async fn confirm_replace(
 pub async fn replace(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     id: Path<String>,
     PageForm(ConfirmedForm {}): PageForm<ConfirmedForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -106,7 +106,7 @@ pub async fn replace(
 pub async fn confirm_rotate(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     id: Path<String>,
 ) -> Result<Page<RotatePage>, PageError> {
     let key = renewable(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
@@ -117,7 +117,7 @@ pub async fn confirm_rotate(
 pub async fn rotate(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     id: Path<String>,
     PageForm(form): PageForm<RotateForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -142,8 +142,9 @@ async fn renew(
         None => verbs::replace(conn, &terms, key.id).await,
     };
     Ok(match app.cut(verb).await? {
-        Some(issued) => Page(MadePage::new(app, signed_in, &issued)).into_response(),
-        None => see_other(&app.at(&urls::KEY.replace("{id}", &key.id.to_string()))).finish(),
+        Ok(Some(issued)) => Page(MadePage::new(app, signed_in, &issued)).into_response(),
+        Err(_) => return Err(Refusal::Full),
+        Ok(None) => see_other(&app.at(&urls::KEY.replace("{id}", &key.id.to_string()))).finish(),
     })
 }
 
@@ -152,8 +153,8 @@ async fn renewable(app: &App, signed_in: &SignedIn, id: &str) -> Result<ApiKey, 
     let key = visible(app, signed_in, id).await?;
     let subject = subject(signed_in);
     match key_making::judge_again(&Maker::in_person(&subject), &key, &app.places.tree()) {
-        Ok(()) => Ok(key),
-        Err(_) => Err(Refusal::NotFound),
+        Ok(()) if !key.was_revoked_by_another(signed_in.person.id) => Ok(key),
+        Ok(()) | Err(_) => Err(Refusal::NotFound),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::grants::sign::SigningError;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, urls};
 use crate::types::{PersonalTokenId, Scope, known_scopes as known};
 use crate::upstreams::server;
 use crate::web::components::{Choice, Crumb, Errors};
@@ -52,7 +52,7 @@ impl Fields for NewTokenForm {
 }
 
 /// `GET /settings/tokens/new`.
-pub async fn get(app: Data<App>, signed_in: SignedIn) -> Page<NewTokenPage> {
+pub async fn get(app: Data<App>, Fresh(signed_in): Fresh<SignedIn>) -> Page<NewTokenPage> {
     Page(NewTokenPage::new(&app, &signed_in, &NewTokenForm::blank(&app), Errors::none()))
 }
 
@@ -60,7 +60,7 @@ pub async fn get(app: Data<App>, signed_in: SignedIn) -> Page<NewTokenPage> {
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     PageForm(form): PageForm<NewTokenForm>,
 ) -> Result<Page<NewTokenPage>, PageError> {
     make(&app, &request, &signed_in, &form).await.map(Page).map_err(|refusal| refusal.to(&request))
@@ -83,8 +83,9 @@ async fn make(
     let made = app.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &token).await).await?;
     let blank = NewTokenPage::new(app, signed_in, &NewTokenForm::blank(app), Errors::none());
     Ok(match made {
-        true => NewTokenPage { made: Some(MadeToken::new(app, &new, &token)), ..blank },
-        false => NewTokenPage { made_before: true, ..blank },
+        Err(full) => NewTokenPage::new(app, signed_in, form, Errors::one("name", sentence(&full))),
+        Ok(true) => NewTokenPage { made: Some(MadeToken::new(app, &new, &token)), ..blank },
+        Ok(false) => NewTokenPage { made_before: true, ..blank },
     })
 }
 
@@ -129,10 +130,15 @@ fn errors(why: &Why) -> Errors {
         Why::Server(_) => "server",
         Why::MustExpire(_) | Why::TooLong(_) | Why::NoTime => "expiration",
     };
+    Errors::one(field, sentence(why))
+}
+
+/// A reason as people read it.
+fn sentence(why: &dyn std::fmt::Display) -> String {
     let words = why.to_string();
     let mut letters = words.chars();
     let capital = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    Errors::one(field, format!("{capital}{}.", letters.as_str()))
+    format!("{capital}{}.", letters.as_str())
 }
 
 impl NewTokenForm {

@@ -19,7 +19,7 @@ use crate::db::{self, Connection};
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::types::PersonalTokenId;
 use crate::web::components::{Choice, Crumb};
 use crate::web::confirm::ConfirmPage;
@@ -104,7 +104,7 @@ pub async fn revoke(
 pub async fn confirm_rotate(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     id: Path<String>,
 ) -> Result<Page<RotatePage>, PageError> {
     let token = own(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
@@ -115,7 +115,7 @@ pub async fn confirm_rotate(
 pub async fn rotate(
     app: Data<App>,
     request: HttpRequest,
-    signed_in: SignedIn,
+    Fresh(signed_in): Fresh<SignedIn>,
     id: Path<String>,
     PageForm(form): PageForm<RotateForm>,
 ) -> Result<Page<RotatePage>, PageError> {
@@ -131,7 +131,8 @@ async fn rotated(
 ) -> Result<RotatePage, Refusal> {
     let token = own(app, signed_in, id).await?;
     let overlap = Overlap::days(form.overlap).map_err(|_| Refusal::BadForm("an overlap that is none"))?;
-    let new = NewToken::like(&token, &app.random, app.clock.now());
+    let most = app.config.lifetimes.personal_token;
+    let new = NewToken::like(&token, most, &app.random, app.clock.now());
     let signed = sign(app, &new)?;
     let origin = origin_of(request);
     let terms = app.credential_terms(&origin, subject(signed_in).id());
@@ -139,8 +140,9 @@ async fn rotated(
         async |conn: &mut Connection| personal_tokens::rotate(conn, &terms, token.id, overlap, (&new, &signed)).await;
     let page = RotatePage::new(app, signed_in, &token);
     Ok(match app.cut(verb).await? {
-        true => RotatePage { made: Some(MadeToken::new(app, &new, &signed)), ..page },
-        false => RotatePage { is_over: true, ..page },
+        Ok(true) => RotatePage { made: Some(MadeToken::new(app, &new, &signed)), ..page },
+        Err(_) => return Err(Refusal::Full),
+        Ok(false) => RotatePage { is_over: true, ..page },
     })
 }
 

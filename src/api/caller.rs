@@ -103,12 +103,12 @@ impl Known {
     }
 
     /// Refuses a caller who comes with a key or token that somebody made in settings: with those, nobody makes, changes or ends
-    /// any.
+    /// any, nor says who is what.
     pub fn may_keep_credentials(&self) -> Result<(), Problem> {
         match self.0.credential {
             Credential::AccessToken(_) => Ok(()),
             Credential::ApiKey(_) | Credential::PersonalToken(_) => Err(Problem::Forbidden(
-                "Keys and tokens that were made in settings make and end no others; use an access token",
+                "Keys and tokens that were made in settings make and end no others and hand out no roles; use an access token",
             )),
         }
     }

@@ -1,5 +1,6 @@
 //! Settings → Workspaces: who sees which, and what an owner, an admin and a member can do there.
 
+use chrono::TimeDelta;
 use portcullis::http::urls;
 use portcullis::places::Role;
 use portcullis::types::PlaceId;
@@ -209,4 +210,32 @@ async fn the_switcher_shows_one_of_ones_own_workspaces_and_no_other() {
     forged(&eve, urls::SWITCH_WORKSPACE, &[("workspace", "acme")]).await.assert(404);
     eve.set_cookie("portcullis_workspace", olga.cookie("portcullis_workspace").as_deref());
     assert!(!eve.get(urls::APPS).await.words().contains("ACME"), "the cookie gives nothing");
+}
+
+/// What an intruder at an open browser would do first takes a recent proof of who one is (ASVS 7.5.1).
+#[tokio::test]
+async fn without_a_recent_proof_nobody_hands_out_roles_or_removes_anything() {
+    let (app, acme, [olga, adam, ..]) = acme().await;
+    let (before, adams) = (roles(&app, acme).await, adam.user.to_string());
+    let (itself, member) = (format!("{ACME}/itself"), format!("{ACME}?remove={adams}"));
+    app.clock().advance(TimeDelta::hours(1));
+    olga.get(ACME).await.assert(200);
+    olga.get(&itself).await.assert(200);
+    for late in [
+        forged(&olga, ACME, &[("act", "add"), ("username", "eve"), ("role", "owner")]).await,
+        forged(&olga, ACME, &[("act", "change"), ("user", &adams), ("role", "owner")]).await,
+        forged(&olga, ACME, &[("act", "remove"), ("user", &adams)]).await,
+        forged(&olga, &itself, &[("act", "remove")]).await,
+        olga.get(&member).await,
+        olga.get(&format!("{itself}?remove=yes")).await,
+    ] {
+        assert!(late.assert(303).location().starts_with(&app.at(urls::CONFIRM)));
+    }
+    assert_eq!(roles(&app, acme).await, before);
+    let page = olga.follow(olga.get(&member).await).await;
+    let back = olga.confirm(&page).await.assert(303);
+    assert_eq!(back.location(), app.at(&member));
+    let page = olga.follow(back).await.assert(200);
+    olga.submit(&page.form("Remove member")).await.assert(303);
+    assert_eq!(roles(&app, acme).await.len(), before.len() - 1);
 }

@@ -37,8 +37,9 @@ use portcullis::grants::rotate;
 use portcullis::http::urls;
 use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
 use portcullis::identity::service_account;
+use portcullis::places::place;
 use portcullis::server;
-use portcullis::types::{Algorithm, GrantId, Scope, ServiceAccountId, UserId, Words, known_scopes};
+use portcullis::types::{Algorithm, DEFAULT_WORKSPACE, GrantId, Scope, ServiceAccountId, UserId, Words, known_scopes};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -376,7 +377,8 @@ async fn seed(config: Config) -> Seeds {
     let origin = Origin::operator();
     let now = app.clock.now();
     let verb = async |conn: &mut Connection| {
-        let account = service_account::insert(conn, "machine", "", &[], now).await?.expect("a service account");
+        let there = place::workspace(conn, DEFAULT_WORKSPACE).await?.expect("the workspace that everybody has").id;
+        let account = service_account::insert(conn, "machine", "", there, &[], now).await?.expect("a service account");
         let person = NewPerson { username: "ada".to_owned(), ..NewPerson::default() };
         let AddPerson::Added(user) = add_person(conn, person, &origin, now).await? else { panic!("a person") };
         Ok((account, user.id))

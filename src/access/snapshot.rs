@@ -39,6 +39,8 @@ pub struct Access {
     tokens: Remembered<HashedToken, Arc<PersonalToken>>,
     /// Secrets that have the form of a key or such a token and are none. They are drawn at random, so none of them ever becomes one.
     unknown_keys: Cache<HashedToken, ()>,
+    /// Those that were good lately, whatever has been forgotten since: who has one is no stranger.
+    seen_keys: Cache<HashedToken, ()>,
     /// Of how many changes that this node heard of everything has been read again.
     read_up_to: AtomicU64,
 }
@@ -55,6 +57,7 @@ impl Default for Access {
             keys: Remembered::default(),
             tokens: Remembered::default(),
             unknown_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
+            seen_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             read_up_to: AtomicU64::new(0),
         }
     }
@@ -152,9 +155,9 @@ impl Access {
         hears_changes.then(|| self.keys.remembered(hash)).flatten().map(Some)
     }
 
-    /// True when this node has seen this API key lately, by its newest hash, whether or not what it remembers can be trusted.
+    /// True when this API key or personal access token was good lately, by its newest hash.
     pub fn has_seen_key(&self, hash: &HashedToken) -> bool {
-        self.keys.remembered(hash).is_some()
+        self.seen_keys.contains_key(hash)
     }
 
     /// Asks the database for a presented API key, by all its hashes, the newest first.
@@ -170,9 +173,8 @@ impl Access {
             Ok(api_key::presented(&mut conn, hashes).await?.map(Arc::new))
         };
         let found = if hears_changes { self.keys.get(newest, read).await? } else { read().await? };
-        if found.is_none() {
-            self.unknown_keys.insert(newest.clone(), ());
-        }
+        let told_apart = if found.is_some() { &self.seen_keys } else { &self.unknown_keys };
+        told_apart.insert(newest.clone(), ());
         Ok(found)
     }
 
@@ -182,11 +184,6 @@ impl Access {
             return Some(None);
         }
         hears_changes.then(|| self.tokens.remembered(hash)).flatten().map(Some)
-    }
-
-    /// The same of a personal access token.
-    pub fn has_seen_token(&self, hash: &HashedToken) -> bool {
-        self.tokens.remembered(hash).is_some()
     }
 
     /// Asks the database for a presented personal access token, by all its hashes, the newest first.
@@ -202,9 +199,8 @@ impl Access {
             Ok(personal_token::presented(&mut conn, hashes).await?.map(Arc::new))
         };
         let found = if hears_changes { self.tokens.get(newest, read).await? } else { read().await? };
-        if found.is_none() {
-            self.unknown_keys.insert(newest.clone(), ());
-        }
+        let told_apart = if found.is_some() { &self.seen_keys } else { &self.unknown_keys };
+        told_apart.insert(newest.clone(), ());
         Ok(found)
     }
 

@@ -218,7 +218,7 @@ async fn judge_personal_token(
     let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
     let hashes = app.keys.hashes(&PlainToken::signed(presented));
     let remembered = hashes.first().and_then(|newest| app.access.remembered_token(newest, door.hears_changes));
-    let is_stranger = !hashes.first().is_some_and(|newest| app.access.has_seen_token(newest));
+    let is_stranger = !hashes.first().is_some_and(|newest| app.access.has_seen_key(newest));
     let asking = match is_stranger {
         true => Some((limits(request)?, address)),
         false => None,

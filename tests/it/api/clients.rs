@@ -231,7 +231,9 @@ async fn a_narrowed_token_of_an_administrator_sees_and_ends_nothing_outside() {
     {
         let form = root.new_client_form().await.set("scope", &place).set("permissions", "grid").set("grants", grants);
         let client = root.register_client(&app, &form).await;
-        let token = client.connect_for(&root, "mgmt.read mgmt.write mgmt.admin").await.access;
+        let asked = client.ask().with("scope", "mgmt.read mgmt.write mgmt.admin");
+        let asked = asked.with("resource", &format!("{}{}", app.issuer(), urls::API));
+        let token = client.redeem(&client.win(&root, &asked).await).await.tokens().access;
         let (found, listed) = if seen { (200, 200) } else { (404, 403) };
         ask(&app, &token, Method::GET, &path, None).await.assert(found);
         ask(&app, &token, Method::GET, &lists, None).await.assert(listed);

@@ -5,7 +5,7 @@
 //!
 //! `make bench` runs it.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on stops")]
 
 #[expect(dead_code, reason = "what this benchmark does not need of what all share")]
 mod load;
@@ -86,7 +86,7 @@ async fn known_key(db: &Db) -> (PlaceId, Vec<HashedToken>) {
         rate: None,
     };
     let issued = issue(&mut conn, &terms, ApiKeyId::fresh(), &new).await.unwrap().unwrap();
-    (workspace, keys.hashes(&issued.secret))
+    (workspace, keys.hashes(&issued.unwrap().secret))
 }
 
 /// Adds keys until there are so many: every second one is called after a pipeline, every tenth is revoked.

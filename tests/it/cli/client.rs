@@ -142,7 +142,7 @@ fn a_client_is_scoped_rotated_and_removed() {
 #[test]
 fn the_client_that_is_a_part_of_the_gate_stays() {
     let (dir, database) = (tempfile::tempdir().unwrap(), create_database());
-    let account = run(dir.path(), &database, &["user-create-m2m", "--name", "portcullis-web"]);
+    let account = run(dir.path(), &database, &["user-create-m2m", "--name", "portcullis-web", "--groups", "agents"]);
     assert_refused(&account, 1, "\"portcullis-web\" is reserved");
     assert_refused(&run(dir.path(), &database, &["client-remove", "portcullis-web"]), 1, "there is no client");
     assert_refused(

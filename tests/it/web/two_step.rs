@@ -251,7 +251,7 @@ async fn a_session_by_the_password_alone_takes_both_steps_before_it_changes_what
     app.clock().advance(TimeDelta::minutes(1));
     let off = ada.get(urls::SECURITY).await.form("Turn off");
     forget_second_step(&app).await;
-    for closed in [urls::TWO_STEP, urls::PASSKEYS, urls::PASSWORD, urls::PROFILE] {
+    for closed in [urls::TWO_STEP, urls::PASSKEYS, urls::PROFILE] {
         let sent = ada.get(closed).await.assert(303);
         assert!(sent.location().starts_with(&app.at(urls::CONFIRM)), "{closed}: {}", sent.location());
     }
@@ -259,7 +259,7 @@ async fn a_session_by_the_password_alone_takes_both_steps_before_it_changes_what
     assert!(app.events("person.two_step_off").await.is_empty());
     let page = ada.follow(sent).await;
     let sent = ada.confirm(&page).await.assert(303);
-    ada.get(urls::PASSWORD).await.assert(303);
+    ada.get(urls::PROFILE).await.assert(303);
     let page = ada.follow(sent).await;
     second_step(&ada, &page, &phone.code(&app)).await.assert(303);
     ada.get(urls::PASSWORD).await.assert(200);

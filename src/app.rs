@@ -121,7 +121,7 @@ impl App {
         };
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.places.reload(&app.db).await?;
-        app.servers.reload(&app.db).await?;
+        app.servers.reload(&app.db, &app.keys).await?;
         Ok(app)
     }
 
@@ -169,7 +169,7 @@ impl App {
             return Ok(self.servers.enabled());
         }
         let mut conn = self.db.read().await?;
-        Ok(Arc::new(Catalogue::load(&mut conn).await?))
+        Ok(Arc::new(Catalogue::load(&mut conn, &self.keys).await?))
     }
 
     /// Runs a verb that changes where things are. On this node it is so before the answer goes out; the others hear of it.
@@ -180,7 +180,7 @@ impl App {
         let outcome = self.db.write(verb).await?;
         self.access.forget_subjects();
         self.places.reload(&self.db).await?;
-        self.servers.reload(&self.db).await?;
+        self.servers.reload(&self.db, &self.keys).await?;
         Ok(outcome)
     }
 

@@ -1,6 +1,7 @@
 //! What is attempted.
 
 use crate::places::PlacePath;
+pub use crate::types::Class;
 use crate::types::{ServerId, Thing, Verb};
 
 /// One thing that a caller tries to do at an MCP server of ours.
@@ -29,6 +30,17 @@ pub enum Action<'a> {
         /// Where it is.
         at: &'a PlacePath,
     },
+    /// Do something at a registered server, as far as that is no matter of policies ([`visit`](super::visit)).
+    AtServer {
+        /// Names it, whatever it is called.
+        id: ServerId,
+        /// Its name.
+        server: &'a str,
+        /// Where it is.
+        at: &'a PlacePath,
+        /// What it does to the world.
+        class: Class,
+    },
     /// Look at, change or remove something of ours.
     Manage {
         /// What kind of thing.
@@ -51,7 +63,7 @@ impl Action<'_> {
     pub fn permission(&self) -> (Thing, Verb) {
         match self {
             Self::Enter | Self::SeeTool { .. } | Self::SeeServer { .. } => (Thing::Tools, Verb::Read),
-            Self::CallTool { class, .. } => (Thing::Tools, class.verb()),
+            Self::CallTool { class, .. } | Self::AtServer { class, .. } => (Thing::Tools, class.verb()),
             Self::Manage { thing, verb, .. } => (*thing, *verb),
         }
     }
@@ -60,71 +72,8 @@ impl Action<'_> {
     pub fn place(&self) -> Option<&PlacePath> {
         match self {
             Self::Enter | Self::SeeTool { .. } | Self::CallTool { .. } => None,
-            Self::SeeServer { at, .. } => Some(at),
+            Self::SeeServer { at, .. } | Self::AtServer { at, .. } => Some(at),
             Self::Manage { at, .. } => *at,
-        }
-    }
-}
-
-/// What calling a tool does to the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// It looks.
-    Read,
-    /// It changes.
-    Write,
-    /// It destroys.
-    Delete,
-}
-
-impl Class {
-    /// The class of a tool with these annotations: one that says nothing changes things.
-    ///
-    /// Only a hint that is stated true counts, and a tool that calls itself both is taken at its worst word.
-    pub fn of(read_only_hint: Option<bool>, destructive_hint: Option<bool>) -> Self {
-        match (read_only_hint, destructive_hint) {
-            (_, Some(true)) => Self::Delete,
-            (Some(true), _) => Self::Read,
-            _ => Self::Write,
-        }
-    }
-
-    /// The scope token that a call takes.
-    pub fn scope(self) -> &'static str {
-        Thing::Tools.scope(self.verb())
-    }
-
-    /// What a call does to the tools.
-    pub fn verb(self) -> Verb {
-        match self {
-            Self::Read => Verb::Read,
-            Self::Write => Verb::Write,
-            Self::Delete => Verb::Delete,
-        }
-    }
-
-    /// Its name for people and programs.
-    pub fn name(self) -> &'static str {
-        self.verb().name()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tool_is_harmless_only_when_it_says_so() {
-        for (read_only, destructive, class) in [
-            (None, None, Class::Write),
-            (Some(false), None, Class::Write),
-            (None, Some(false), Class::Write),
-            (Some(true), None, Class::Read),
-            (Some(true), Some(false), Class::Read),
-            (None, Some(true), Class::Delete),
-            (Some(true), Some(true), Class::Delete),
-        ] {
-            assert_eq!(Class::of(read_only, destructive), class, "{read_only:?} {destructive:?}");
         }
     }
 }

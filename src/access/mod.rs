@@ -10,13 +10,16 @@ pub mod admit_token;
 pub mod authenticate;
 pub mod key_making;
 pub mod make_token;
+pub mod policies;
 pub mod policy;
 pub mod principal;
 mod remembered;
 pub mod scoping;
 mod seen_proofs;
 pub mod snapshot;
+pub mod visit;
 
 pub use authenticate::Authenticated;
+pub use policies::Policies;
 pub use principal::{Narrowing, Principal, Subject};
 pub use snapshot::Access;

@@ -51,7 +51,13 @@ const RULES: [Rule; 5] = [
 
 /// May this caller do this?
 pub fn decide(principal: &Principal, action: &Action<'_>) -> Decision {
-    RULES.iter().find_map(|rule| (rule.refuses)(principal, action)).unwrap_or(Decision::Allowed)
+    decide_by(principal, action).0
+}
+
+/// The same, and the name of the rule that decided: the last, where none had anything against it.
+pub(super) fn decide_by(principal: &Principal, action: &Action<'_>) -> (Decision, &'static str) {
+    let refusal = RULES.iter().find_map(|rule| Some(((rule.refuses)(principal, action)?, rule.name)));
+    refusal.unwrap_or((Decision::Allowed, "scope"))
 }
 
 /// What every rule says about it, for people who wonder.
@@ -84,7 +90,7 @@ fn refuses_server(principal: &Principal, action: &Action<'_>) -> Option<Decision
     let only = principal.narrowing.server?;
     let fits = match action {
         Action::Enter => true,
-        Action::SeeServer { id, .. } => *id == only,
+        Action::SeeServer { id, .. } | Action::AtServer { id, .. } => *id == only,
         Action::SeeTool { .. } | Action::CallTool { .. } => false,
         Action::Manage { thing, verb, .. } => (*thing, *verb) == (Thing::Servers, Verb::Read),
     };

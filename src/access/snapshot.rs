@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 
+use super::policies::Policies;
 use super::principal::Subject;
 use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
 use super::seen_proofs::SeenProofs;
@@ -41,6 +42,7 @@ pub struct Access {
     unknown_keys: Cache<HashedToken, ()>,
     /// Those that were good lately, whatever has been forgotten since: who has one is no stranger.
     seen_keys: Cache<HashedToken, ()>,
+    policies: Latest<Policies>,
     /// Of how many changes that this node heard of everything has been read again.
     read_up_to: AtomicU64,
 }
@@ -58,6 +60,7 @@ impl Default for Access {
             tokens: Remembered::default(),
             unknown_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             seen_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
+            policies: Latest::default(),
             read_up_to: AtomicU64::new(0),
         }
     }
@@ -78,6 +81,11 @@ impl Access {
     /// Reads the revocations again.
     pub async fn reload_revocations(&self, db: &Db, now: DateTime<Utc>) -> Result<(), db::Error> {
         self.revocations.read(db, async |conn| Revocations::load(conn, now).await).await
+    }
+
+    /// The policies as they were read last.
+    pub fn policies(&self) -> Arc<Policies> {
+        self.policies.get_owned()
     }
 
     /// Forgets what is known of every person and service account.

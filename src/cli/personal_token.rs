@@ -85,7 +85,7 @@ impl Create {
             let mut conn = open.db.read().await.map_err(Failure::refused)?;
             let owner = named(&mut conn, &self.user).await?;
             let tree = Tree::load(&mut conn).await.map_err(Failure::refused)?;
-            let servers = Server::enabled(&mut conn, &tree).await.map_err(Failure::refused)?;
+            let servers = Server::enabled(&mut conn, &tree, &open.keys).await.map_err(Failure::refused)?;
             drop(conn);
             let (config, now) = (&open.config, open.clock.now());
             let issuer = config.server.public_url.issuer();

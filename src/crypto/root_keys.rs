@@ -31,6 +31,10 @@ pub enum Label {
     UserCode,
     /// Keyed hashes of recovery codes.
     RecoveryCode,
+    /// What we prove ourselves with to the servers behind us, at rest.
+    ServerAuth,
+    /// The sessions that clients have with servers behind us.
+    McpSession,
     /// Secrets of authenticator apps at rest, and on their way to be confirmed.
     Totp,
     /// What a password bought, carried by the browser to the second step of signing in.
@@ -66,6 +70,8 @@ impl Label {
             Self::PushedRequest => "portcullis pushed request",
             Self::UserCode => "portcullis user code",
             Self::RecoveryCode => "portcullis recovery code",
+            Self::ServerAuth => "portcullis server auth",
+            Self::McpSession => "portcullis mcp session",
             Self::Totp => "portcullis totp",
             Self::FirstStep => "portcullis first step",
             Self::Ceremony => "portcullis ceremony",

@@ -123,9 +123,9 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         }
         places::CHANGED => {
             app.places.reload(&app.db).await.map_err(in_words)?;
-            app.servers.reload(&app.db).await.map_err(in_words)
+            app.servers.reload(&app.db, &app.keys).await.map_err(in_words)
         }
-        upstreams::CHANGED => app.servers.reload(&app.db).await.map_err(in_words),
+        upstreams::CHANGED => app.servers.reload(&app.db, &app.keys).await.map_err(in_words),
         _ => Ok(()),
     }
 }

@@ -57,6 +57,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A policy: what a group may do at which servers.
+    PolicyId;
     /// A registered MCP server.
     ServerId;
     /// An attempt to connect.

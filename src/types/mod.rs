@@ -2,6 +2,7 @@
 
 mod acr;
 mod algorithm;
+mod class;
 mod client_id;
 mod ids;
 mod key_tag;
@@ -20,10 +21,11 @@ mod workspace;
 
 pub use acr::Acr;
 pub use algorithm::Algorithm;
+pub use class::{Class, ClassError};
 pub use client_id::{ClientIdUrl, ClientIdUrlError};
 pub use ids::{
     ApiKeyId, ClientSecretId, FlowId, GrantId, GroupId, InitialAccessTokenId, PasskeyId, PendingRequestId,
-    PersonalTokenId, PlaceId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
+    PersonalTokenId, PlaceId, PolicyId, PushedRequestId, ServerId, ServiceAccountId, SessionId, UserId,
 };
 pub use key_tag::{KeyTag, KeyTagError};
 pub use logo::{Logo, LogoError, LogoFormat};

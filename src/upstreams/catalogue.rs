@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Server;
+use crate::crypto::RootKeys;
 use crate::db::{self, Connection, Db, Latest, QueryResult};
 use crate::places::Tree;
 
@@ -17,13 +18,13 @@ impl Catalogue {
     }
 
     /// Reads them again.
-    pub async fn reload(&self, db: &Db) -> Result<(), db::Error> {
-        self.0.read(db, Self::load).await
+    pub async fn reload(&self, db: &Db, keys: &RootKeys) -> Result<(), db::Error> {
+        self.0.read(db, async |conn| Self::load(conn, keys).await).await
     }
 
     /// The servers that are switched on, by name, as they are in the database.
-    pub async fn load(conn: &mut Connection) -> QueryResult<Vec<Server>> {
+    pub async fn load(conn: &mut Connection, keys: &RootKeys) -> QueryResult<Vec<Server>> {
         let tree = Tree::load(conn).await?;
-        Server::enabled(conn, &tree).await
+        Server::enabled(conn, &tree, keys).await
     }
 }

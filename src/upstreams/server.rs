@@ -4,13 +4,16 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::tool;
+use super::upstream::{Auth, Upstream};
+use crate::crypto::RootKeys;
 use crate::db::Connection;
 use crate::places::{PlacePath, Tree};
 use crate::schema::servers;
 use crate::types::{PlaceId, ServerId};
 
-/// What callers may know of a registered server; not where it lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A registered server that is switched on.
+#[derive(Clone, Debug)]
 pub struct Server {
     /// Stable, never reused.
     pub id: ServerId,
@@ -22,19 +25,51 @@ pub struct Server {
     pub transport: String,
     /// Where it is.
     pub place: PlacePath,
+    /// What the gateway alone knows: callers never see it.
+    pub upstream: Upstream,
+}
+
+/// A server that is switched on, as it is in the table.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = servers, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: ServerId,
+    name: String,
+    url: String,
+    description: String,
+    transport: String,
+    place_id: PlaceId,
+    auth: String,
+    auth_header: Option<String>,
+    sealed_auth_value: Option<String>,
+    forwarded_headers: Vec<Option<String>>,
 }
 
 impl Server {
-    /// Every server that is switched on, by name. One whose place is not in the tree yet is not there yet either.
-    pub async fn enabled(conn: &mut Connection, tree: &Tree) -> QueryResult<Vec<Self>> {
-        let columns = (servers::id, servers::name, servers::description, servers::transport, servers::place_id);
-        let on = servers::table.filter(servers::enabled).order(servers::name).select(columns);
-        let rows: Vec<(ServerId, String, String, String, PlaceId)> = on.load(conn).await?;
-        let server = |(id, name, description, transport, place)| {
-            Some(Self { id, name, description, transport, place: tree.path(place)? })
+    /// Every server that is switched on, in the order of [`named_in`]. One whose place is not in the tree yet is not there yet
+    /// either.
+    pub async fn enabled(conn: &mut Connection, tree: &Tree, keys: &RootKeys) -> QueryResult<Vec<Self>> {
+        let rows: Vec<Row> = servers::table.filter(servers::enabled).select(Row::as_select()).load(conn).await?;
+        let mut classes = tool::classes(conn).await?;
+        let server = |row: Row| {
+            let auth = Auth::of(&row.auth, row.auth_header, row.sealed_auth_value.as_deref(), keys);
+            let tools = classes.remove(&row.id).unwrap_or_default();
+            let Row { id, name, url, description, transport, forwarded_headers, .. } = row;
+            let forwarded_headers = forwarded_headers.into_iter().flatten().collect();
+            let upstream = Upstream { url, auth, forwarded_headers, tools };
+            Some(Self { id, name, description, transport, place: tree.path(row.place_id)?, upstream })
         };
-        Ok(rows.into_iter().filter_map(server).collect())
+        let mut servers: Vec<Self> = rows.into_iter().filter_map(server).collect();
+        // The database may sort by a language's rules.
+        servers.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(servers)
     }
+}
+
+/// The server of that name.
+pub fn named_in<'a>(servers: &'a [Server], name: &str) -> Option<&'a Server> {
+    let found = servers.binary_search_by(|server| server.name.as_str().cmp(name)).ok()?;
+    servers.get(found)
 }
 
 /// Which of these servers has that name or id, and where it is.

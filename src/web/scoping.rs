@@ -344,6 +344,7 @@ fn counted(servers: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::upstreams::Upstream;
     use chrono::DateTime;
 
     use super::*;
@@ -371,6 +372,7 @@ mod tests {
             description: String::new(),
             transport: String::new(),
             place: tree.path(place).unwrap(),
+            upstream: Upstream::default(),
         };
         let servers = [server("a", in_acme), server("b", in_lab), server("c", in_lab)];
         for (reach, permissions, words) in [

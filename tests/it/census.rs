@@ -203,6 +203,12 @@ const CENSUS: &[Entry] = &[
         &[(Plain, &["id", "kind", "parent_id", "parent_kind", "name", "title", "created_at"])],
     ),
     (
+        "policies",
+        Kept("until an administrator removes it"),
+        &[(Plain, &["id", "name", "description", "rules", "permissions", "created_at", "changed_at"])],
+    ),
+    ("policy_groups", Kept("goes with its policy"), &[(Plain, &["policy_id", "group_name"])]),
+    (
         "pushed_requests",
         Expires("pushed_request::expire("),
         &[
@@ -231,9 +237,18 @@ const CENSUS: &[Entry] = &[
     ),
     ("revocations", Expires("revocation::expire("), &[(Plain, &["kind", "subject", "expires_at"])]),
     (
+        "server_tools",
+        Kept("until the server does not list it any more"),
+        &[(Plain, &["server_id", "name", "definition", "class", "proposed_class", "chosen_class", "seen_at"])],
+    ),
+    (
         "servers",
         Kept("until an administrator removes it"),
-        &[(Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at", "place_id"])],
+        &[
+            (Secret, &["sealed_auth_value"]),
+            (Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at", "place_id"]),
+            (Plain, &["auth", "auth_header", "forwarded_headers", "tags", "health", "health_detail", "checked_at"]),
+        ],
     ),
     (
         "service_account_groups",

@@ -1,0 +1,61 @@
+//! How a registered server is spoken to: what the gateway alone knows of it.
+
+use std::collections::HashMap;
+
+use secrecy::SecretString;
+
+use crate::crypto::{Label, RootKeys};
+use crate::types::Class;
+
+/// Where a server lives, what proves us to it, and what its tools do.
+#[derive(Clone, Debug, Default)]
+pub struct Upstream {
+    /// Where it lives.
+    pub url: String,
+    /// What proves us to it.
+    pub auth: Auth,
+    /// Headers of callers that reach it beside those of MCP, in lower case.
+    pub forwarded_headers: Vec<String>,
+    /// The class of each tool that it is known to have.
+    pub tools: HashMap<String, Class>,
+}
+
+impl Upstream {
+    /// What calling that tool does. One that the server has not listed yet is taken at its worst.
+    pub fn class_of(&self, tool: &str) -> Class {
+        self.tools.get(tool).copied().unwrap_or(Class::Delete)
+    }
+}
+
+/// What proves us to a server.
+#[derive(Clone, Debug, Default)]
+pub enum Auth {
+    /// Nothing.
+    #[default]
+    None,
+    /// A header whose value an administrator entered.
+    Header {
+        /// Its name, in lower case.
+        name: String,
+        /// Its value.
+        value: SecretString,
+    },
+    /// The `Authorization` header that a caller sends along, beside our own credential in `X-Authorization` (`decisions` 9).
+    Passthrough,
+    /// A header whose value cannot be opened any more, since its root key is gone: the server cannot be spoken to.
+    Lost,
+}
+
+impl Auth {
+    /// As the columns of the table say.
+    pub(super) fn of(mode: &str, header: Option<String>, sealed: Option<&str>, keys: &RootKeys) -> Self {
+        match (mode, header, sealed) {
+            ("passthrough", ..) => Self::Passthrough,
+            ("header", Some(name), Some(sealed)) => match keys.open::<String>(Label::ServerAuth, sealed) {
+                Ok(value) => Self::Header { name, value: value.into() },
+                Err(_) => Self::Lost,
+            },
+            _ => Self::None,
+        }
+    }
+}

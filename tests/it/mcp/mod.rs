@@ -18,7 +18,7 @@ use portcullis::identity::{Email, Person};
 use portcullis::mcp::serve::{Answer, Reply, World, serve};
 use portcullis::places::{PlacePath, Role};
 use portcullis::types::{GrantId, PlaceId, PublicUrl, ServerId, UserId};
-use portcullis::upstreams::Server;
+use portcullis::upstreams::{Server, Upstream};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -73,6 +73,7 @@ fn servers() -> Vec<Server> {
         description: description.to_owned(),
         transport: "streamable-http".to_owned(),
         place: PlacePath::workspace_itself(workspace()),
+        upstream: Upstream::default(),
     };
     vec![server("calendar", "Meetings and free time"), server("tickets", "Issues of the quantum department")]
 }

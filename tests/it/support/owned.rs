@@ -36,7 +36,7 @@ impl TestApp {
         self.write(async |conn| conn.batch_execute(statements).await).await;
         let app = self.app();
         app.places.reload(&app.db).await.unwrap();
-        app.servers.reload(&app.db).await.unwrap();
+        app.servers.reload(&app.db, &app.keys).await.unwrap();
     }
 
     /// A project of the workspace that everybody is in, and a server in it; and another server beside it.

@@ -265,7 +265,7 @@ async fn a_token_for_one_server_sees_that_and_nothing_else() {
                   SELECT gen_random_uuid(), names.name, 'https://x.example/mcp', places.id, now()
                   FROM places, (VALUES ('time'), ('mail')) AS names (name)";
     app.write(async |conn| conn.batch_execute(insert).await).await;
-    app.app().servers.reload(app.db()).await.unwrap();
+    app.app().servers.reload(app.db(), &app.app().keys).await.unwrap();
     let root = admin(&app).await;
     let bound = app.pat_as(&root, |form| form.and("scopes", "mgmt.admin").set("server", "time")).await;
     let free = app.pat_as(&root, |form| form.and("scopes", "mgmt.read")).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::access::Access;
+use crate::access::{Access, Policies};
 use crate::audit::{self, Origin};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -170,6 +170,11 @@ impl App {
         }
         let mut conn = self.db.read().await?;
         Ok(Arc::new(Catalogue::load(&mut conn, &self.keys).await?))
+    }
+
+    /// The policies, as things are.
+    pub async fn policies(&self) -> Result<Arc<Policies>, db::Error> {
+        Ok(self.access.policies())
     }
 
     /// Runs a verb that changes where things are. On this node it is so before the answer goes out; the others hear of it.

@@ -180,6 +180,10 @@ pub enum Event {
     MemberRemoved,
     /// A server went to another place.
     ServerMoved,
+    /// A request went on to a server behind us.
+    GatewayAllowed,
+    /// A request for a server behind us was refused.
+    GatewayDenied,
 }
 
 impl Event {
@@ -266,6 +270,8 @@ impl Event {
             Self::MemberChanged => "workspace.member_changed",
             Self::MemberRemoved => "workspace.member_removed",
             Self::ServerMoved => "server.moved",
+            Self::GatewayAllowed => "gateway.allowed",
+            Self::GatewayDenied => "gateway.denied",
         }
     }
 }

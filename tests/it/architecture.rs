@@ -44,11 +44,12 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     // Faces.
     ("api", &[BASE, DOMAIN, SHARED]),
     ("jobs", &[BASE, DOMAIN, &["app", "errands"]]),
-    ("mcp", &[BASE, DOMAIN, SHARED]),
+    // The gateway goes out for its callers, in the middle of a request.
+    ("mcp", &[BASE, DOMAIN, SHARED, &["net"]]),
     ("oauth", &[BASE, DOMAIN, SHARED]),
     ("web", &[BASE, DOMAIN, SHARED]),
     // Composition.
-    ("server", &[BASE, DOMAIN, SHARED, FACES]),
+    ("server", &[BASE, DOMAIN, SHARED, FACES, &["net"]]),
     ("cli", &[BASE, DOMAIN, SHARED, &["server"]]),
     ("main", &[&["cli"]]),
 ];
@@ -119,6 +120,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("registration_tokens", "grants/registration_token.rs"),
     ("revocations", "grants/revocation.rs"),
+    ("server_tools", "upstreams/tool.rs"),
     ("servers", "upstreams/server.rs"),
     ("service_account_groups", "identity/service_account.rs"),
     ("service_accounts", "identity/service_account.rs"),

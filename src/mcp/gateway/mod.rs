@@ -176,8 +176,7 @@ impl Call<'_> {
             era::check_agreement(self.request.headers(), request)?;
         }
         let target = attempt::target(message, &self.server.upstream)?;
-        let allowed = self.allowed(&target).await;
-        allowed
+        self.allowed(&target).await
     }
 
     /// May this be done? What is asked for is written down before it is done; what only goes along with something else, which

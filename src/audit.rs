@@ -180,6 +180,16 @@ pub enum Event {
     MemberRemoved,
     /// A server went to another place.
     ServerMoved,
+    /// A server was registered.
+    ServerAdded,
+    /// Something else is said of a server.
+    ServerChanged,
+    /// A server was removed.
+    ServerRemoved,
+    /// A server has other tools than before, or says otherwise what they do.
+    ServerToolsChanged,
+    /// Somebody said what a tool of a server does.
+    ToolClassed,
 }
 
 impl Event {
@@ -266,6 +276,11 @@ impl Event {
             Self::MemberChanged => "workspace.member_changed",
             Self::MemberRemoved => "workspace.member_removed",
             Self::ServerMoved => "server.moved",
+            Self::ServerAdded => "server.added",
+            Self::ServerChanged => "server.changed",
+            Self::ServerRemoved => "server.removed",
+            Self::ServerToolsChanged => "server.tools_changed",
+            Self::ToolClassed => "server.tool_classed",
         }
     }
 }

@@ -184,6 +184,16 @@ pub enum Event {
     GatewayAllowed,
     /// A request for a server behind us was refused.
     GatewayDenied,
+    /// A server was registered.
+    ServerAdded,
+    /// Something else is said of a server.
+    ServerChanged,
+    /// A server was removed.
+    ServerRemoved,
+    /// A server has other tools than before, or says otherwise what they do.
+    ServerToolsChanged,
+    /// Somebody said what a tool of a server does.
+    ToolClassed,
 }
 
 impl Event {
@@ -272,6 +282,11 @@ impl Event {
             Self::ServerMoved => "server.moved",
             Self::GatewayAllowed => "gateway.allowed",
             Self::GatewayDenied => "gateway.denied",
+            Self::ServerAdded => "server.added",
+            Self::ServerChanged => "server.changed",
+            Self::ServerRemoved => "server.removed",
+            Self::ServerToolsChanged => "server.tools_changed",
+            Self::ToolClassed => "server.tool_classed",
         }
     }
 }

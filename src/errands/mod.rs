@@ -3,10 +3,12 @@
 pub mod client_keys;
 pub mod client_logo;
 pub mod client_metadata;
+pub mod discover_tools;
 pub mod doctor;
 pub mod issuer;
 pub mod key_set;
 pub mod logout_notice;
 pub mod password;
+pub mod register_server;
 pub mod software_statement;
 pub mod trial;

@@ -71,6 +71,12 @@ pub const API_KEY_ROTATION: &str = "/api/v1/api-keys/{id}/rotate";
 pub const API_MCP_SERVERS: &str = "/api/v1/mcp-servers";
 /// One of them.
 pub const API_MCP_SERVER: &str = "/api/v1/mcp-servers/{id}";
+/// Look at it now.
+pub const API_MCP_SERVER_REFRESH: &str = "/api/v1/mcp-servers/{id}/refresh";
+/// Its tools.
+pub const API_MCP_SERVER_TOOLS: &str = "/api/v1/mcp-servers/{id}/tools";
+/// One of them.
+pub const API_MCP_SERVER_TOOL: &str = "/api/v1/mcp-servers/{id}/tools/{tool}";
 /// Workspaces.
 pub const API_WORKSPACES: &str = "/api/v1/workspaces";
 /// One of them.
@@ -195,6 +201,12 @@ pub const WORKSPACE: &str = "/settings/workspaces/{workspace}";
 pub const WORKSPACE_PLACES: &str = "/settings/workspaces/{workspace}/places";
 /// Its servers.
 pub const WORKSPACE_SERVERS: &str = "/settings/workspaces/{workspace}/servers";
+/// Register a server in it.
+pub const WORKSPACE_REGISTER_SERVER: &str = "/settings/workspaces/{workspace}/register-server";
+/// One of its servers.
+pub const WORKSPACE_SERVER: &str = "/settings/workspaces/{workspace}/servers/{server}";
+/// Say something else of it.
+pub const WORKSPACE_EDIT_SERVER: &str = "/settings/workspaces/{workspace}/servers/{server}/edit";
 /// Its name, its title and its end.
 pub const WORKSPACE_ITSELF: &str = "/settings/workspaces/{workspace}/itself";
 /// Settings → Profile.

@@ -5,6 +5,7 @@
 //! | [`audit`] | five times a second, while there is something | writes down what hot paths decided |
 //! | [`back_channel_logout`] | when a session ended, and every five seconds | tells apps that it did |
 //! | [`changes`] | when another node says so | reads again what this node remembers |
+//! | [`check_servers`] | every five minutes for each, one node at a time | looks how a server is, and which tools it has |
 //! | [`expire`] | every ten minutes, one node at a time | forgets what is past its time |
 //! | [`last_used`] | every 30 seconds, and when the server stops | writes down when API keys were last used |
 //! | [`reap`] | every hour, one node at a time | forgets clients that nobody uses |
@@ -14,6 +15,7 @@
 pub mod audit;
 pub mod back_channel_logout;
 pub mod changes;
+pub mod check_servers;
 pub mod expire;
 pub mod last_used;
 pub mod reap;
@@ -40,6 +42,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(timeline::run(Arc::clone(app))),
         tokio::spawn(last_used::run(Arc::clone(app))),
         tokio::spawn(audit::run(Arc::clone(app))),
+        tokio::spawn(check_servers::run(Arc::clone(app))),
     ])
 }
 

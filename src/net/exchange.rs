@@ -1,5 +1,7 @@
 //! One request and whatever came back: what [`Net::get`](super::Net::get) is made of, for those who need to see more.
 
+use std::borrow::Cow;
+
 use reqwest::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 
 use super::{Fetched, NetError, sort};
@@ -12,7 +14,7 @@ pub struct Request {
     /// Where.
     pub url: String,
     /// Headers beyond those that everything of ours sends; one of the same name replaces ours.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// What to send along.
     pub body: Option<String>,
 }
@@ -54,8 +56,8 @@ impl Request {
     }
 
     /// The same with one header more.
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        self.headers.push((name.into(), value.to_owned()));
         self
     }
 
@@ -67,7 +69,7 @@ impl Request {
             Method::Delete => reqwest::Method::DELETE,
         };
         let request = client.request(method, url);
-        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(name.as_ref(), value));
         match &self.body {
             Some(body) => request.body(body.clone()),
             None => request,

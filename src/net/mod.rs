@@ -6,8 +6,10 @@
 
 mod address;
 mod budget;
+mod events;
 mod exchange;
 mod fetched;
+mod foresee;
 mod resolver;
 mod tls;
 mod upstream;
@@ -25,6 +27,7 @@ use url::{Host, Url, form_urlencoded};
 
 use crate::config::OutboundConfig;
 use budget::Budget;
+pub use events::{Event, Events, Opened};
 pub use exchange::{Exchange, Method, Request};
 pub use fetched::Fetched;
 use resolver::{NoSecondLookup, Resolver, SystemResolver};

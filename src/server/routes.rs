@@ -112,11 +112,7 @@ fn gateway(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerCo
 }
 
 fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
-    let servers = web::resource(urls::API_MCP_SERVERS)
-        .wrap(allowed(public_url, server))
-        .route(read(api::v1::mcp_servers::list))
-        .default_service(web::to(api::only_get));
-    config.service(servers);
+    config.configure(|config| servers(config, public_url, server));
     use api::v1::clients;
     let list = posted(urls::API_CLIENTS, FORM_LIMIT).wrap(allowed(public_url, server));
     let list = list.route(read(clients::list)).route(web::post().to(clients::create));
@@ -135,6 +131,23 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     config.configure(|config| keys(config, public_url, server));
     config.configure(|config| tokens(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
+}
+
+/// Registered MCP servers.
+fn servers(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{mcp_server_tools, mcp_servers};
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_MCP_SERVERS).route(read(mcp_servers::list)).route(web::post().to(mcp_servers::create));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_MCP_SERVER).route(read(mcp_servers::get));
+    let one = one.route(web::patch().to(mcp_servers::patch)).route(web::delete().to(mcp_servers::delete));
+    config.service(one.default_service(web::to(api::get_patch_or_delete)));
+    let refresh = at(urls::API_MCP_SERVER_REFRESH).route(web::post().to(mcp_servers::refresh));
+    config.service(refresh.default_service(web::to(api::only_post)));
+    let tools = at(urls::API_MCP_SERVER_TOOLS).route(read(mcp_server_tools::list));
+    config.service(tools.default_service(web::to(api::only_get)));
+    let tool = at(urls::API_MCP_SERVER_TOOL).route(web::patch().to(mcp_server_tools::patch));
+    config.service(tool.default_service(web::to(api::only_patch)));
 }
 
 /// API keys.
@@ -161,12 +174,10 @@ fn tokens(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerCon
     config.service(rotation.default_service(web::to(api::only_post)));
 }
 
-/// Workspaces, projects and folders, who is in them, and which servers.
+/// Workspaces, projects and folders, and who is in them.
 fn workspaces(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
-    use api::v1::{mcp_servers, members, workspaces};
+    use api::v1::{members, workspaces};
     let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
-    let server = at(urls::API_MCP_SERVER).route(web::patch().to(mcp_servers::patch));
-    config.service(server.default_service(web::to(api::only_patch)));
     let list = at(urls::API_WORKSPACES).route(read(workspaces::list));
     config.service(list.route(web::post().to(workspaces::create)).default_service(web::to(api::get_or_post)));
     let list = at(urls::API_PLACES).route(read(workspaces::list_places));

@@ -1,14 +1,21 @@
 //! The MCP servers behind us.
 
 mod catalogue;
+pub mod class_tool;
 pub mod move_server;
+pub mod note_tools;
+mod refusal;
+pub mod register;
+mod rules;
 pub mod server;
-mod tool;
+pub mod tool;
 mod upstream;
 
 /// What is announced when servers change.
 pub const CHANGED: &str = "servers";
 
 pub use catalogue::Catalogue;
+pub use refusal::{Flaw, Refusal};
+pub use rules::TRANSPORTS;
 pub use server::Server;
 pub use upstream::{Auth, Upstream};

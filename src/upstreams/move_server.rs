@@ -39,7 +39,7 @@ pub async fn move_server(
     origin: &Origin,
     now: DateTime<Utc>,
 ) -> QueryResult<Moved> {
-    let Some((name, from)) = server::hold(conn, server).await? else { return Ok(Moved::Refused(Refusal::NoServer)) };
+    let Some((kept, from)) = server::hold(conn, server).await? else { return Ok(Moved::Refused(Refusal::NoServer)) };
     if !manages(conn, actor, from).await? {
         return Ok(Moved::Refused(Refusal::NoServer));
     }
@@ -47,15 +47,28 @@ pub async fn move_server(
         return Ok(Moved::Refused(Refusal::NoPlace));
     }
     if from != to {
-        server::put(conn, server, to).await?;
-        changes::announce(conn, super::CHANGED).await?;
-        let detail = json!({ "by": actor.in_trail(), "server": name, "from": from, "to": to });
-        audit::record(conn, Entry::new(Event::ServerMoved).detail(detail), origin, now).await?;
+        carry(conn, actor, (server, &kept.name), (from, to), origin, now).await?;
     }
-    Ok(Moved::Done(name))
+    Ok(Moved::Done(kept.name))
 }
 
-async fn manages(conn: &mut Connection, actor: Actor, place: PlaceId) -> QueryResult<bool> {
+/// Puts a server that is held elsewhere; whether that may be was asked before.
+pub(super) async fn carry(
+    conn: &mut Connection,
+    actor: Actor,
+    (server, name): (ServerId, &str),
+    (from, to): (PlaceId, PlaceId),
+    origin: &Origin,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    server::put(conn, server, to).await?;
+    changes::announce(conn, super::CHANGED).await?;
+    let detail = json!({ "by": actor.in_trail(), "server": name, "from": from, "to": to });
+    audit::record(conn, Entry::new(Event::ServerMoved).detail(detail), origin, now).await
+}
+
+/// True when the actor manages what is in that place, as things are now.
+pub(super) async fn manages(conn: &mut Connection, actor: Actor, place: PlaceId) -> QueryResult<bool> {
     let Some(workspace) = place::workspace_of(conn, place).await? else { return Ok(false) };
     Ok(actor.role_in(conn, workspace).await? >= Some(Role::Admin))
 }

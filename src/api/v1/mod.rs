@@ -3,6 +3,7 @@
 pub mod access_tokens;
 pub mod api_keys;
 pub mod clients;
+pub mod mcp_server_tools;
 pub mod mcp_servers;
 pub mod members;
 mod page;

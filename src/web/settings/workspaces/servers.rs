@@ -17,7 +17,7 @@ use crate::http::{PageError, PageForm, Refusal, SignedIn};
 use crate::places::{Actor, Role, Tree};
 use crate::types::{PlaceId, ServerId};
 use crate::upstreams::move_server::{Moved, Refusal as Refused, move_server};
-use crate::upstreams::server::{self, Registered};
+use crate::upstreams::server::{self, Registered, Sought};
 use crate::web::components::{Badge, Choice, Errors, Pager, Tone, link};
 use crate::web::shell::{Menu, Shell};
 
@@ -88,7 +88,8 @@ pub async fn post(
 async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, query: &ServersQuery) -> Result<ServersPage, Refusal> {
     let inside: Vec<PlaceId> = seen.inside().iter().map(|place| place.id).collect();
     let mut conn = app.db.read().await?;
-    let found = server::after(&mut conn, &inside, None, query.after.as_deref(), PAGE + 1).await;
+    let sought = Sought { places: &inside, after: query.after.as_deref(), ..Sought::default() };
+    let found = server::after(&mut conn, sought, PAGE + 1).await;
     let mut found = found.map_err(db::Error::from)?;
     let moving = match query.moved.filter(|_| seen.manages()) {
         Some(id) => server::find(&mut conn, id).await.map_err(db::Error::from)?,

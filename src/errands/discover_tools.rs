@@ -1,0 +1,99 @@
+//! ERRAND: ask a registered server which tools it has, and write down what it answered.
+
+mod legacy;
+mod line;
+mod modern;
+mod old_sse;
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::crypto::RootKeys;
+use crate::db::{self, Db};
+use crate::net::{Net, NetError, Purpose};
+use crate::places::Actor;
+use crate::types::ServerId;
+use crate::upstreams::note_tools::{Found, Noted, note_tools};
+use crate::upstreams::{Auth, Flaw, Refusal, Upstream, server};
+use line::{Line, Trouble};
+
+/// For all that is asked of one server. A single answer has less.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the errand takes along.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// Where it is written down.
+    pub db: &'a Db,
+    /// What opens the secrets.
+    pub keys: &'a RootKeys,
+    /// The way out.
+    pub net: &'a Net,
+    /// The time.
+    pub clock: &'a Clock,
+}
+
+impl<'a> Way<'a> {
+    /// With what requests have.
+    pub fn of(app: &'a App) -> Self {
+        Self { db: &app.db, keys: &app.keys, net: &app.net, clock: &app.clock }
+    }
+}
+
+/// Where requests to a server may go: inside only where a system administrator entered its URL (`decisions` 20).
+pub fn purpose(may_be_private: bool) -> Purpose {
+    if may_be_private { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint }
+}
+
+/// Refuses a URL of which it can be known beforehand that nobody ever goes there for this actor. The rest of what is wrong with
+/// a URL is for the verb to say.
+pub fn foresee(net: &Net, actor: Actor, url: &str) -> Result<(), Refusal> {
+    match net.foresee(purpose(actor.is_above()), url.trim()) {
+        Err(NetError::ForbiddenAddress) if actor.is_above() => {
+            let words = "the URL leads to an address that is never spoken to: link-local, multicast, or where clouds hand out credentials";
+            Err(Flaw::new("url", words).into())
+        }
+        Err(NetError::ForbiddenAddress) => {
+            let words = "the URL leads into the inner network; only a system administrator registers servers there";
+            Err(Flaw::new("url", words).into())
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Asks a server, switched on or not, and writes down how it is and what it has; nothing where there is no such server.
+pub async fn discover(way: Way<'_>, id: ServerId) -> Result<Option<Noted>, db::Error> {
+    let dialled = {
+        let mut conn = way.db.read().await?;
+        server::dialled(&mut conn, id, way.keys).await?
+    };
+    let Some((transport, upstream)) = dialled else { return Ok(None) };
+    let found = ask(way.net, &transport, &upstream).await;
+    let now = way.clock.now();
+    way.db.write(async |conn| note_tools(conn, id, (&upstream.url, found), now).await).await
+}
+
+async fn ask(net: &Net, transport: &str, upstream: &Upstream) -> Found {
+    if matches!(upstream.auth, Auth::Lost) {
+        let why = "the value of its header cannot be opened any more, since its root key is gone: enter it again";
+        return Found::Failed(why.to_owned());
+    }
+    let line = Line::to(net, purpose(upstream.may_be_private), upstream);
+    let asked = async {
+        match transport {
+            "sse" => old_sse::tools(&line).await,
+            _ => match legacy::tools(&line).await {
+                Err(trouble) if trouble.may_be_of_another_era() => modern::tools(&line).await.map_err(|_| trouble),
+                outcome => outcome,
+            },
+        }
+    };
+    match tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(Trouble::Net(NetError::TimedOut))) {
+        Ok(tools) => Found::Tools(tools),
+        Err(Trouble::Status(401 | 403)) if matches!(upstream.auth, Auth::Passthrough) => Found::Unsaid(
+            "it answers callers with a credential of their own, so it cannot be asked by itself".to_owned(),
+        ),
+        Err(trouble) => Found::Failed(trouble.to_string()),
+    }
+}

@@ -180,6 +180,10 @@ pub enum Event {
     MemberRemoved,
     /// A server went to another place.
     ServerMoved,
+    /// A policy was made or changed.
+    PolicySaved,
+    /// A policy was removed.
+    PolicyRemoved,
 }
 
 impl Event {
@@ -266,6 +270,8 @@ impl Event {
             Self::MemberChanged => "workspace.member_changed",
             Self::MemberRemoved => "workspace.member_removed",
             Self::ServerMoved => "server.moved",
+            Self::PolicySaved => "policy.saved",
+            Self::PolicyRemoved => "policy.removed",
         }
     }
 }

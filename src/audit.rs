@@ -194,6 +194,10 @@ pub enum Event {
     ServerToolsChanged,
     /// Somebody said what a tool of a server does.
     ToolClassed,
+    /// A policy was made or changed.
+    PolicySaved,
+    /// A policy was removed.
+    PolicyRemoved,
 }
 
 impl Event {
@@ -287,6 +291,8 @@ impl Event {
             Self::ServerRemoved => "server.removed",
             Self::ServerToolsChanged => "server.tools_changed",
             Self::ToolClassed => "server.tool_classed",
+            Self::PolicySaved => "policy.saved",
+            Self::PolicyRemoved => "policy.removed",
         }
     }
 }

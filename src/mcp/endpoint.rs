@@ -3,6 +3,8 @@
 //! Declared size, `Origin` (403), credential (401), and only then method, media types, versions and the message: a client's
 //! first probe, whatever it looks like, must end in a challenge that it can follow. `Host` is the server's outer layer's.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, BytesMut, Data, Payload};
@@ -12,19 +14,21 @@ use futures_util::StreamExt;
 use crate::access::Principal;
 use crate::access::principal::Credential;
 use crate::app::App;
+use crate::db;
 use crate::http::caller::{Caller, Resource};
 use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
 use crate::http::origin::origin_of;
 use crate::mcp::effects;
 use crate::mcp::error::Failure;
+use crate::mcp::gateway::{self, Gateway};
 use crate::mcp::serve::{self, Answer, Reply, World};
 
 /// The largest message that we read.
 pub const LARGEST: usize = 1 << 20;
 
 /// Any request to `/mcp`.
-pub async fn handle(request: HttpRequest, payload: Payload, app: Data<App>) -> HttpResponse {
+pub async fn handle(request: HttpRequest, payload: Payload, app: Data<App>, gateway: Data<Gateway>) -> HttpResponse {
     if declares_too_much(request.headers()) {
         return failed(&too_large());
     }
@@ -32,17 +36,24 @@ pub async fn handle(request: HttpRequest, payload: Payload, app: Data<App>) -> H
         return failed(&Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server"));
     }
     match Caller::of(&app, &request, Resource::Mcp).await {
-        Ok(Caller(principal)) => authenticated(&principal, &request, payload, &app).await,
+        Ok(Caller(principal)) => authenticated(&principal, &request, payload, &app, &gateway).await,
         Err(challenge) => challenge.error_response(),
     }
 }
 
-async fn authenticated(principal: &Principal, request: &HttpRequest, payload: Payload, app: &App) -> HttpResponse {
+async fn authenticated(
+    principal: &Arc<Principal>,
+    request: &HttpRequest,
+    payload: Payload,
+    app: &Data<App>,
+    gateway: &Gateway,
+) -> HttpResponse {
     if has_token_in_query(request) {
         return failed(&Failure::invalid_request("Access tokens belong in the Authorization header, never in the URL"));
     }
-    let servers = match app.enabled_servers().await {
-        Ok(servers) => servers,
+    let known = async { Ok::<_, db::Error>((app.enabled_servers().await?, app.policies().await?)) };
+    let (servers, policies) = match known.await {
+        Ok(known) => known,
         Err(error) => {
             tracing::warn!(%error, "which servers there are could not be asked");
             return Challenge::unavailable().error_response();
@@ -57,6 +68,7 @@ async fn authenticated(principal: &Principal, request: &HttpRequest, payload: Pa
         public_url: &app.config.server.public_url,
         now: app.clock.now(),
         servers: &servers,
+        policies: &policies,
         client_name: client_name.as_deref(),
     };
     if let Err(reply) = serve::enter(principal, &world) {
@@ -71,6 +83,9 @@ async fn authenticated(principal: &Principal, request: &HttpRequest, payload: Pa
         Err(failure) => return failed(&failure),
     };
     let Answer { reply, effect } = serve::serve(principal, request.headers(), &body, &world);
+    if let Reply::Onward(onward) = &reply {
+        return gateway::onward(request, app, gateway, (principal, &servers), onward).await;
+    }
     let Some(effect) = effect else { return respond(reply) };
     match effects::bring_about(app, effect, principal, &origin_of(request)).await {
         Ok(()) => respond(reply),
@@ -86,6 +101,8 @@ fn respond(reply: Reply) -> HttpResponse {
         Reply::Accepted => HttpResponse::Accepted().finish(),
         Reply::Message(status, body) => HttpResponse::build(status).json(body),
         Reply::Challenge(challenge) => challenge.error_response(),
+        // Whoever answers that is asked before.
+        Reply::Onward(_) => failed(&Failure::unavailable()),
     }
 }
 

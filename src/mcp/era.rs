@@ -165,6 +165,15 @@ fn decoded(value: &str) -> Option<String> {
     }
 }
 
+/// A value as a header can carry it: as it is where that is visible ASCII, else in the sentinel.
+pub fn encoded(value: &str) -> String {
+    let is_plain = !value.is_empty()
+        && value.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+        && value.trim() == value
+        && !value.starts_with("=?base64?");
+    if is_plain { value.to_owned() } else { format!("=?base64?{}?=", BASE64_STANDARD.encode(value)) }
+}
+
 enum Header {
     Absent,
     One(String),
@@ -207,5 +216,8 @@ mod tests {
         assert_eq!(decoded("=?base64?SGVsbG8?=").as_deref(), None, "padding is part of it");
         assert_eq!(decoded("=?BASE64?SGk=?=").as_deref(), Some("=?BASE64?SGk=?="), "the markers are case-sensitive");
         assert_eq!(decoded("plain").as_deref(), Some("plain"));
+        for value in ["plain", "two words", "", " edge ", "世界", "a\nb", "=?base64?SGk=?="] {
+            assert_eq!(decoded(&encoded(value)).as_deref(), Some(value));
+        }
     }
 }

@@ -5,16 +5,19 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::access::Principal;
 use crate::access::action::Action;
 use crate::access::policy::{self, Decision};
+use crate::access::{Policies, Principal};
 use crate::http::caller::Resource;
 use crate::http::challenge::Challenge;
 use crate::mcp::era::{self, Era};
 use crate::mcp::error::{Failure, shown};
+use crate::mcp::gateway::gathered::{self, Gathered, Onward};
 use crate::mcp::message::{self, Id, Message, Object, Request};
 use crate::mcp::tools::{self, Call, Outcome};
 use crate::mcp::{guide, media};
@@ -30,6 +33,8 @@ pub struct World<'a> {
     pub now: DateTime<Utc>,
     /// The registered servers that are switched on, by name.
     pub servers: &'a [Server],
+    /// What its groups allow the caller at them.
+    pub policies: &'a Policies,
     /// What the caller's client calls itself, if we know it.
     pub client_name: Option<&'a str>,
 }
@@ -52,6 +57,8 @@ pub enum Reply {
     Message(StatusCode, Value),
     /// 403, with what to ask for.
     Challenge(Challenge),
+    /// What a server behind us makes of it.
+    Onward(Onward),
 }
 
 /// An answer, and what it takes to make it true.
@@ -142,6 +149,9 @@ fn answer(principal: &Principal, headers: &HeaderMap, request: &Request, world: 
         Ok(era) => era,
         Err(failure) => return Refusal::from(failure).reply(Some(&request.id)).into(),
     };
+    if let Some(onward) = onward(era, request, world) {
+        return Reply::Onward(onward).into();
+    }
     match dispatch(principal, era, request, world) {
         Ok(mut done) => {
             let effect = done.effect.take();
@@ -152,6 +162,12 @@ fn answer(principal: &Principal, headers: &HeaderMap, request: &Request, world: 
         }
         Err(refusal) => refusal.reply(Some(&request.id)).into(),
     }
+}
+
+/// A call that is for a server behind us; whether the caller may is asked where it goes on.
+fn onward(era: Era, request: &Request, world: &World<'_>) -> Option<Onward> {
+    let name = request.text("name").filter(|_| request.method == "tools/call")?;
+    Onward::of(world.servers, era, request, name)
 }
 
 /// A result before its era's clothes.
@@ -194,10 +210,7 @@ fn dispatch(principal: &Principal, era: Era, request: &Request, world: &World<'_
         (Era::Modern, "server/discover") => Ok(Done::kept(discover(world))),
         (Era::Legacy, "initialize") => initialize(request, world),
         (Era::Legacy, "ping") => Ok(Done::once(json!({}))),
-        (_, "tools/list") => {
-            let tools: Vec<Value> = tools::visible_to(principal).map(tools::Tool::definition).collect();
-            whole_list(request, json!({ "tools": tools }))
-        }
+        (_, "tools/list") => list_tools(principal, request, world),
         (_, "tools/call") => call_tool(principal, request, world),
         (_, "resources/list") => whole_list(request, json!({ "resources": [guide::resource()] })),
         (_, "resources/templates/list") => whole_list(request, json!({ "resourceTemplates": [] })),
@@ -245,7 +258,54 @@ fn initialize(request: &Request, world: &World<'_>) -> Result<Done, Refusal> {
     })))
 }
 
-/// Every list fits one page, so a cursor can only be somebody else's.
+/// As many tools are on one page.
+const ON_A_PAGE: usize = 200;
+
+/// Our own tools, and those of every server that the caller may find, by name (MCP 2026-07-28, server/utilities/pagination).
+fn list_tools(principal: &Principal, request: &Request, world: &World<'_>) -> Result<Done, Refusal> {
+    let after = match request.params.get("cursor") {
+        None => String::new(),
+        Some(cursor) => cursor.as_str().and_then(name_in).ok_or_else(|| Failure::invalid_params("Invalid cursor"))?,
+    };
+    let own = tools::visible_to(principal).map(|tool| (tool.name.to_owned(), Found::Own(tool)));
+    let gathered = gathered::visible(principal, world.servers, world.policies);
+    let mut found: Vec<(String, Found<'_>)> =
+        own.chain(gathered.map(|tool| (tool.name(), Found::Behind(tool)))).collect();
+    found.retain(|(name, _)| *name > after);
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    // The same name twice could only be called once; the server with the longer name is meant.
+    found.dedup_by(|(one, _), (other, _)| one == other);
+    let is_more = found.len() > ON_A_PAGE;
+    found.truncate(ON_A_PAGE);
+    let tools: Vec<Value> = found.iter().map(|(_, tool)| tool.definition()).collect();
+    let mut list = json!({ "tools": tools });
+    if let Some((last, _)) = found.last().filter(|_| is_more) {
+        list["nextCursor"] = BASE64_URL_SAFE_NO_PAD.encode(last).into();
+    }
+    Ok(Done::kept(list))
+}
+
+/// The name behind which a page begins.
+fn name_in(cursor: &str) -> Option<String> {
+    String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok().filter(|name| !name.is_empty())
+}
+
+/// A tool that a caller may find.
+enum Found<'a> {
+    Own(&'static tools::Tool),
+    Behind(Gathered<'a>),
+}
+
+impl Found<'_> {
+    fn definition(&self) -> Value {
+        match self {
+            Self::Own(tool) => tool.definition(),
+            Self::Behind(tool) => tool.definition(),
+        }
+    }
+}
+
+/// Every other list fits one page, so a cursor can only be somebody else's.
 fn whole_list(request: &Request, list: Value) -> Result<Done, Refusal> {
     match request.params.get("cursor") {
         None => Ok(Done::kept(list)),

@@ -21,7 +21,7 @@ const HOSTS: usize = 1024;
 /// The connections of one thread: none is ever handed to another, which would have to be woken for every packet.
 pub struct Upstreams {
     net: Net,
-    hosts: RefCell<HashMap<String, Host>>,
+    hosts: RefCell<HashMap<(String, bool), Host>>,
 }
 
 /// Connections to one host, pinned to addresses that were judged.
@@ -38,6 +38,8 @@ pub struct Outgoing<'a> {
     pub method: Method,
     /// Where.
     pub url: &'a str,
+    /// True when a system administrator entered the URL, so that it may lead to private addresses (`decisions` 20).
+    pub may_be_private: bool,
     /// Every header.
     pub headers: Vec<(&'a str, &'a [u8])>,
     /// What to send along.
@@ -58,7 +60,7 @@ impl Upstreams {
     /// willing to wait for ever drops this.
     pub async fn open(&self, request: Outgoing<'_>) -> Result<Incoming, NetError> {
         let url = Url::parse(request.url).map_err(|_| NetError::BadUrl)?;
-        let client = self.client(&url).await?;
+        let client = self.client(&url, request.may_be_private).await?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -75,14 +77,15 @@ impl Upstreams {
     }
 
     /// A client for that host, whose addresses were judged a moment ago at most.
-    async fn client(&self, url: &Url) -> Result<reqwest::Client, NetError> {
+    async fn client(&self, url: &Url, may_be_private: bool) -> Result<reqwest::Client, NetError> {
         let inner = &self.net.0;
-        let is_own_loopback = inner.check_url(Purpose::AdministratorEndpoint, url)?;
-        let origin = url.origin().ascii_serialization();
+        let purpose = if may_be_private { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint };
+        let is_own_loopback = inner.check_url(purpose, url)?;
+        let origin = (url.origin().ascii_serialization(), may_be_private);
         if let Some(host) = self.hosts.borrow().get(&origin).filter(|host| host.judged_at.elapsed() < RESOLVED_FOR) {
             return Ok(host.client.clone());
         }
-        let mut addresses = inner.addresses(Purpose::AdministratorEndpoint, url, is_own_loopback).await?;
+        let mut addresses = inner.addresses(purpose, url, is_own_loopback).await?;
         addresses.sort_unstable();
         let mut hosts = self.hosts.borrow_mut();
         if let Some(host) = hosts.get_mut(&origin).filter(|host| host.addresses == addresses) {

@@ -24,7 +24,7 @@ use crate::http::limit::{
     DocumentLimit, KeyLimits, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
 };
 use crate::http::page::Site;
-use crate::mcp::gateway::{AtOnce, Gateway, Sessions};
+use crate::mcp::gateway::Gateway;
 use crate::net::Upstreams;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -61,7 +61,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
-    let (sessions, at_once) = (Arc::new(Sessions::default()), Arc::new(AtOnce::default()));
+    let (sessions, agreements, at_once) = (Arc::default(), Arc::default(), Arc::default());
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
     let pages = refusal::ErrorPages(Site::of(&public_url));
@@ -69,7 +69,12 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let mut server = HttpServer::new(move || {
         // Each worker has connections of its own.
         let upstreams = Data::new(Upstreams::new(data.net.clone()));
-        let gateway = Gateway { sessions: Arc::clone(&sessions), at_once: Arc::clone(&at_once), upstreams };
+        let gateway = Gateway {
+            sessions: Arc::clone(&sessions),
+            agreements: Arc::clone(&agreements),
+            at_once: Arc::clone(&at_once),
+            upstreams,
+        };
         let actix = Actix::new()
             .app_data(data.clone())
             .app_data(Data::new(gateway))

@@ -18,4 +18,4 @@ pub use catalogue::Catalogue;
 pub use refusal::{Flaw, Refusal};
 pub use rules::TRANSPORTS;
 pub use server::Server;
-pub use upstream::{Auth, Upstream};
+pub use upstream::{Auth, Offered, Upstream};

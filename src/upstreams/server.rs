@@ -2,7 +2,7 @@
 
 mod registered;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -63,7 +63,7 @@ impl Row {
             auth: Auth::of(&self.auth, header, sealed, keys),
             forwarded_headers: self.forwarded_headers.iter().flatten().cloned().collect(),
             may_be_private: self.may_be_private,
-            tools: HashMap::new(),
+            tools: BTreeMap::new(),
         }
     }
 }
@@ -90,9 +90,9 @@ impl Server {
     /// either.
     pub async fn enabled(conn: &mut Connection, tree: &Tree, keys: &RootKeys) -> QueryResult<Vec<Self>> {
         let rows: Vec<Row> = servers::table.filter(servers::enabled).select(Row::as_select()).load(conn).await?;
-        let mut classes = tool::classes(conn).await?;
+        let mut offered = tool::offered(conn).await?;
         let server = |row: Row| {
-            let tools = classes.remove(&row.id).unwrap_or_default();
+            let tools = offered.remove(&row.id).unwrap_or_default();
             let upstream = Upstream { tools, ..row.upstream(keys) };
             let Row { id, name, description, transport, place_id, .. } = row;
             Some(Self { id, name, description, transport, place: tree.path(place_id)?, upstream })

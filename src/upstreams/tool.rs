@@ -1,6 +1,7 @@
 //! The tools that registered servers have (table `server_tools`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,6 +10,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::server::{Health, Registered};
+use super::upstream::Offered;
 use crate::db::Connection;
 use crate::schema::server_tools;
 use crate::types::{Class, ServerId};
@@ -79,16 +81,17 @@ fn class_of(word: &str) -> Class {
     word.parse().unwrap_or(Class::Delete)
 }
 
-/// The class of every tool of every server: what an administrator says, or else what its annotations do.
-pub(super) async fn classes(conn: &mut Connection) -> QueryResult<HashMap<ServerId, HashMap<String, Class>>> {
-    let columns = (server_tools::server_id, server_tools::name, server_tools::class, server_tools::chosen_class);
-    let rows: Vec<(ServerId, String, String, Option<String>)> = server_tools::table.select(columns).load(conn).await?;
-    let mut classes: HashMap<ServerId, HashMap<String, Class>> = HashMap::new();
-    for (server, tool, class, chosen) in rows {
-        let class = class_of(&chosen.unwrap_or(class));
-        classes.entry(server).or_default().insert(tool, class);
+/// Every tool of every server, with what it does by what an administrator says, or else by its annotations.
+pub(super) async fn offered(conn: &mut Connection) -> QueryResult<HashMap<ServerId, BTreeMap<String, Offered>>> {
+    let rows: Vec<Row> = server_tools::table.select(Row::as_select()).load(conn).await?;
+    let mut offered: HashMap<ServerId, BTreeMap<String, Offered>> = HashMap::new();
+    for row in rows {
+        let (server, tool) = (row.server_id, row.tool());
+        let class = tool.judged();
+        let tools = offered.entry(server).or_default();
+        tools.insert(tool.name, Offered { class, definition: Arc::new(tool.definition) });
     }
-    Ok(classes)
+    Ok(offered)
 }
 
 /// What a server has, and what it had not long ago, by name.

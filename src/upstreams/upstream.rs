@@ -1,8 +1,10 @@
 //! How a registered server is spoken to: what the gateway alone knows of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde_json::Value;
 
 use crate::crypto::{Label, RootKeys};
 use crate::types::Class;
@@ -18,14 +20,23 @@ pub struct Upstream {
     pub forwarded_headers: Vec<String>,
     /// True when a system administrator entered its URL, so that it may lead to private addresses (`decisions` 20).
     pub may_be_private: bool,
-    /// The class of each tool that it is known to have.
-    pub tools: HashMap<String, Class>,
+    /// The tools that it is known to have, by name.
+    pub tools: BTreeMap<String, Offered>,
+}
+
+/// A tool as a server offers it.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// What calling it does to the world.
+    pub class: Class,
+    /// As the server describes it.
+    pub definition: Arc<Value>,
 }
 
 impl Upstream {
     /// What calling that tool does. One that the server has not listed yet is taken at its worst.
     pub fn class_of(&self, tool: &str) -> Class {
-        self.tools.get(tool).copied().unwrap_or(Class::Delete)
+        self.tools.get(tool).map_or(Class::Delete, |tool| tool.class)
     }
 }
 

@@ -25,7 +25,7 @@ fn of_request<'m>(request: &'m Request, upstream: &Upstream) -> Result<Target<'m
         "initialize" | "ping" | "server/discover" => Target::Enter,
         "tools/call" => {
             let tool = named(request, "name")?;
-            Target::CallTool { tool, class: upstream.class_of(tool), arguments: arguments(request)? }
+            Target::CallTool { tool, class: upstream.class_of(tool), arguments: arguments(&request.params)? }
         }
         "prompts/get" => Target::GetPrompt(named(request, "name")?),
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
@@ -41,8 +41,8 @@ fn named<'m>(request: &'m Request, parameter: &str) -> Result<&'m str, Failure> 
 }
 
 /// A call may come without arguments, but never with what is no object: then there would be two readings of it.
-fn arguments(request: &Request) -> Result<&Object, Failure> {
-    match request.params.get("arguments") {
+pub(super) fn arguments(params: &Object) -> Result<&Object, Failure> {
+    match params.get("arguments") {
         None => Ok(&NO_ARGUMENTS),
         Some(Value::Object(arguments)) => Ok(arguments),
         Some(_) => Err(Failure::invalid_params("`arguments` must be an object")),
@@ -81,14 +81,18 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::mcp::message::parse;
     use crate::types::Class;
+    use crate::upstreams::Offered;
 
     fn attempted(body: &str) -> Result<String, i64> {
         let message = parse(body.as_bytes()).unwrap();
         let mut upstream = Upstream::default();
-        upstream.tools.insert("look".to_owned(), Class::Read);
+        let look = Offered { class: Class::Read, definition: Arc::default() };
+        upstream.tools.insert("look".to_owned(), look);
         target(&message, &upstream).map(|target| format!("{target:?}")).map_err(|failure| failure.code)
     }
 

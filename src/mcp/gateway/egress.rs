@@ -1,6 +1,7 @@
 //! What reaches a server behind us: built from a list of what may, never by taking away from what came.
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Bytes;
 use secrecy::ExposeSecret;
 
 use super::session::Session;
@@ -61,23 +62,30 @@ pub(super) fn request<'a>(
     headers: &'a HeaderMap,
     upstream: &'a Upstream,
     session: Option<&'a Session>,
-    body: bytes::Bytes,
+    body: Bytes,
 ) -> Result<Outgoing<'a>, Failure> {
-    let mut sent: Vec<(&str, &[u8])> = Vec::with_capacity(8);
+    let mut own: Vec<(&str, &[u8])> = Vec::with_capacity(8);
     if method == Method::Post {
-        sent.push(("content-type", b"application/json"));
+        own.push(("content-type", b"application/json"));
     }
-    for (name, value) in headers {
-        let name = name.as_str();
-        let is_of_mcp = OF_MCP.contains(&name) || name.starts_with(ARGUMENTS);
-        let is_forwarded = || upstream.forwarded_headers.iter().any(|own| own == name) && may_be_forwarded(name);
-        if is_of_mcp || is_forwarded() {
-            sent.push((name, value.as_bytes()));
-        }
-    }
-    if let Some(session) = session {
-        sent.push(("mcp-session-id", session.id().as_bytes()));
-    }
+    let of_mcp = |name: &str| OF_MCP.contains(&name) || name.starts_with(ARGUMENTS);
+    own.extend(headers.iter().map(said).filter(|(name, _)| of_mcp(name)));
+    own.extend(session.map(|session| ("mcp-session-id", session.id().as_bytes())));
+    rewritten(method, own, headers, upstream, body)
+}
+
+/// A request of ours, with these headers of MCP, that is sent because one came.
+pub(super) fn rewritten<'a>(
+    method: Method,
+    own: Vec<(&'a str, &'a [u8])>,
+    headers: &'a HeaderMap,
+    upstream: &'a Upstream,
+    body: Bytes,
+) -> Result<Outgoing<'a>, Failure> {
+    let mut sent = own;
+    let is_forwarded = |name: &str| upstream.forwarded_headers.iter().any(|own| own == name) && may_be_forwarded(name);
+    let is_sent = |name: &str| OF_MCP.contains(&name) || name.starts_with(ARGUMENTS);
+    sent.extend(headers.iter().map(said).filter(|(name, _)| is_forwarded(name) && !is_sent(name)));
     match &upstream.auth {
         Auth::None => {}
         Auth::Header { name, value } => {
@@ -87,7 +95,11 @@ pub(super) fn request<'a>(
         Auth::Passthrough => sent.extend(passed_through(headers).map(|value| ("authorization", value))),
         Auth::Lost => return Err(Failure::upstream_lost()),
     }
-    Ok(Outgoing { method, url: &upstream.url, headers: sent, body })
+    Ok(Outgoing { method, url: &upstream.url, may_be_private: upstream.may_be_private, headers: sent, body })
+}
+
+fn said<'a>((name, value): (&'a HeaderName, &'a HeaderValue)) -> (&'a str, &'a [u8]) {
+    (name.as_str(), value.as_bytes())
 }
 
 /// The credential for the server that came along beside ours (`decisions` 9): where ours came in `Authorization` itself, there
@@ -98,7 +110,6 @@ fn passed_through(headers: &HeaderMap) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;

@@ -3,10 +3,12 @@
 //! A message is read, judged and passed on as it came; what comes back is passed on as it comes. We speak no era of our own
 //! here: whatever client and server agree on, they agree on with each other. What we do not understand we do not pass on.
 
+mod ask;
 mod at_once;
 mod attempt;
 pub mod egress;
 mod events;
+pub mod gathered;
 mod listed;
 mod relay;
 mod session;
@@ -33,8 +35,11 @@ use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
 use crate::net::{Method, NetError, Upstreams};
 use crate::upstreams::{Server, server};
+pub use ask::Agreements;
+use ask::Line;
 pub use at_once::AtOnce;
 use attempt::Listing;
+use gathered::Onward;
 use relay::Relay;
 use session::Session;
 pub use session::Sessions;
@@ -48,6 +53,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Gateway {
     /// The sessions that this node has opened.
     pub sessions: Arc<Sessions>,
+    /// What this node has agreed with servers.
+    pub agreements: Arc<Agreements>,
     /// What callers have under way.
     pub at_once: Arc<AtOnce>,
     /// The connections of this thread.
@@ -116,7 +123,7 @@ async fn pass(
         let message = "Access tokens belong in the Authorization header, never in the URL";
         return Err(Failure::invalid_request(message).into());
     }
-    let call = Call { request, app: &app, server, principal: &principal };
+    let call = Call { request, app: &app, server, principal: &principal, door: Resource::Server(name) };
     match *request.method() {
         HttpMethod::POST => call.post(payload, gateway).await,
         HttpMethod::GET => call.follow(Method::Get, gateway).await,
@@ -137,12 +144,44 @@ fn not_allowed() -> HttpResponse {
     response
 }
 
+/// A call that came to `/mcp` and that a server behind us is to answer.
+pub(super) async fn onward(
+    request: &HttpRequest,
+    app: &Data<App>,
+    gateway: &Gateway,
+    (principal, servers): (&Arc<Principal>, &[Server]),
+    onward: &Onward,
+) -> HttpResponse {
+    let answer = async {
+        let server = server::named_in(servers, &onward.server).ok_or_else(no_such_server)?;
+        let call = Call { request, app, server, principal, door: Resource::Mcp };
+        let arguments = attempt::arguments(&onward.params)?;
+        let class = server.upstream.class_of(&onward.tool);
+        call.allowed(&Target::CallTool { tool: &onward.tool, class, arguments }).await?;
+        let _place = gateway.at_once.enter(principal.subject.id())?;
+        let line = Line {
+            server,
+            caller: (principal.subject.id(), principal.credential.client_id().to_owned()),
+            headers: request.headers(),
+            upstreams: &gateway.upstreams,
+            agreements: &gateway.agreements,
+        };
+        Ok::<_, Refusal>(line.ask("tools/call", &onward.params).await?)
+    };
+    match answer.await {
+        Ok(answered) => HttpResponse::Ok().json(onward.response(answered)),
+        Err(refusal) => refusal.under(Some(onward.id.clone())).response(),
+    }
+}
+
 /// One request for a server, whose caller is known.
 struct Call<'a> {
     request: &'a HttpRequest,
     app: &'a Data<App>,
     server: &'a Server,
     principal: &'a Arc<Principal>,
+    /// The door through which they came.
+    door: Resource<'a>,
 }
 
 impl Call<'_> {
@@ -190,7 +229,7 @@ impl Call<'_> {
             Decision::Allowed => Ok(()),
             Decision::Denied(why) => Err(Failure::denied(why).into()),
             Decision::NeedsScope(scope) => {
-                let metadata = Resource::Server(&self.server.name).metadata_url(&self.app.config.server.public_url);
+                let metadata = self.door.metadata_url(&self.app.config.server.public_url);
                 Err(Challenge::insufficient_scope(metadata, self.principal, scope).into())
             }
         }

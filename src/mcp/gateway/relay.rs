@@ -143,7 +143,7 @@ impl Relay<'_> {
 
     /// The envelope of the server's session: the one that came, if it is the same session.
     fn envelope(&self, id: &str) -> Option<String> {
-        let Call { request, app, server, principal } = self.call;
+        let Call { request, app, server, principal, .. } = self.call;
         match &self.session {
             Some(session) if session.id() == id => request.headers().get(SESSION)?.to_str().ok().map(str::to_owned),
             _ => self.sessions.seal(&app.keys, id, principal, server.id, app.clock.now()),
@@ -152,7 +152,8 @@ impl Relay<'_> {
 }
 
 /// Why a refusal of our credential is not the caller's to mend, and must not look as if theirs were refused.
-const REFUSED_US: &str = "it did not accept the credential that it was sent; an administrator of it can tell why";
+pub(super) const REFUSED_US: &str =
+    "it did not accept the credential that it was sent; an administrator of it can tell why";
 
 /// A body while it flows.
 struct Flow {

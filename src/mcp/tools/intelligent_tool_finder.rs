@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Call, LOOKS, Outcome, Tool, list_services, visible_to};
 use crate::access::policy::{self, Decision};
+use crate::mcp::gateway::gathered::{self, Gathered};
 use crate::mcp::schema;
 
 pub(super) const TOOL: Tool = Tool {
@@ -79,27 +80,65 @@ fn output() -> Value {
 }
 
 fn run(call: &Call<'_>) -> Outcome {
+    let (principal, world) = (call.principal, call.world);
     let query = call.text("natural_language_query").unwrap_or_default();
-    let tools = visible_to(call.principal);
-    let tools = ranked(query, tools, |tool| format!("{} {} {}", tool.name, tool.title, tool.description));
-    let servers = list_services::visible(call.principal, call.world.servers);
+    let own = visible_to(principal).map(Candidate::Own);
+    let gathered = gathered::visible(principal, world.servers, world.policies).map(Candidate::Behind);
+    let tools = ranked(query, own.chain(gathered), Candidate::text);
+    let servers = list_services::visible(principal, world);
     let servers = ranked(query, servers, |server| format!("{} {}", server.name, server.description));
     let tools = tools.into_iter().take(call.count("top_n_tools", DEFAULT_TOOLS)).map(|(tool, score)| {
-        json!({
-            "tool_name": tool.name,
-            "title": tool.title,
-            "description": tool.description,
-            "service_name": OURSELVES,
-            "class": tool.class().name(),
-            "allowed_now": policy::decide(call.principal, &tool.action()) == Decision::Allowed,
-            "input_schema": (tool.input)(),
-            "score": score,
-        })
+        let mut described = tool.described(call);
+        described["score"] = score.into();
+        described
     });
     let servers = servers.into_iter().take(call.count("top_k_services", DEFAULT_SERVICES)).map(
         |(server, score)| json!({ "service_name": server.name, "description": server.description, "score": score }),
     );
     Outcome::Done(json!({ "tools": tools.collect::<Vec<_>>(), "services": servers.collect::<Vec<_>>() }))
+}
+
+/// A tool that may be what is looked for.
+enum Candidate<'a> {
+    Own(&'static Tool),
+    Behind(Gathered<'a>),
+}
+
+impl Candidate<'_> {
+    /// The words by which it is found.
+    fn text(&self) -> String {
+        match self {
+            Self::Own(tool) => format!("{} {} {}", tool.name, tool.title, tool.description),
+            Self::Behind(tool) => format!("{} {} {}", tool.name(), tool.text("title"), tool.text("description")),
+        }
+    }
+
+    /// What is answered of it.
+    fn described(&self, call: &Call<'_>) -> Value {
+        match self {
+            Self::Own(tool) => json!({
+                "tool_name": tool.name,
+                "title": tool.title,
+                "description": tool.description,
+                "service_name": OURSELVES,
+                "class": tool.class().name(),
+                "allowed_now": policy::decide(call.principal, &tool.action()) == Decision::Allowed,
+                "input_schema": (tool.input)(),
+            }),
+            Self::Behind(tool) => {
+                let definition = tool.definition();
+                json!({
+                    "tool_name": tool.name(),
+                    "title": definition["title"].as_str().unwrap_or(tool.tool),
+                    "description": tool.text("description"),
+                    "service_name": tool.server.name,
+                    "class": tool.offered.class.name(),
+                    "allowed_now": tool.may_be_called(call.principal, call.world.policies),
+                    "input_schema": definition["inputSchema"],
+                })
+            }
+        }
+    }
 }
 
 /// How soon repetition of a word stops to count, and how much long texts are held back: the customary values.
@@ -165,9 +204,7 @@ mod tests {
     use super::*;
 
     fn best(query: &str) -> Option<&'static str> {
-        ranked(query, super::super::ALL.iter(), |tool| format!("{} {} {}", tool.name, tool.title, tool.description))
-            .first()
-            .map(|(tool, _)| tool.name)
+        ranked(query, super::super::ALL.iter(), |tool| Candidate::Own(tool).text()).first().map(|(tool, _)| tool.name)
     }
 
     #[test]

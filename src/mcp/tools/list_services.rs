@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Call, LOOKS, Outcome, Tool, no_arguments};
 use crate::access::Principal;
-use crate::access::action::Action;
-use crate::access::policy::{self, Decision};
+use crate::access::policy::Decision;
+use crate::access::visit::{Target, Visit, judge};
 use crate::mcp::schema;
+use crate::mcp::serve::World;
 use crate::upstreams::Server;
 
 pub(super) const TOOL: Tool = Tool {
@@ -33,7 +34,7 @@ fn service_schema() -> Value {
 }
 
 fn run(call: &Call<'_>) -> Outcome {
-    let services: Vec<Value> = visible(call.principal, call.world.servers).map(service).collect();
+    let services: Vec<Value> = visible(call.principal, call.world).map(service).collect();
     Outcome::Done(json!({ "services": services }))
 }
 
@@ -41,11 +42,11 @@ fn service(server: &Server) -> Value {
     json!({ "name": server.name, "description": server.description, "transport": server.transport })
 }
 
-/// The servers that this caller may find.
-pub(super) fn visible<'a>(principal: &Principal, servers: &'a [Server]) -> impl Iterator<Item = &'a Server> {
-    let may_see = |server: &&Server| {
-        let see = Action::SeeServer { id: server.id, server: &server.name, at: &server.place };
-        policy::decide(principal, &see) == Decision::Allowed
-    };
-    servers.iter().filter(move |server| may_see(server))
+/// The servers that this caller may enter.
+pub(super) fn visible<'a>(principal: &Principal, world: &World<'a>) -> impl Iterator<Item = &'a Server> {
+    let policies = world.policies;
+    world.servers.iter().filter(move |server| {
+        let visit = Visit { id: server.id, server: &server.name, at: &server.place, target: Target::Enter };
+        judge(principal, &visit, policies).decision == Decision::Allowed
+    })
 }

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod gateway;
+mod gathered;
 mod hostile;
 mod legacy;
 mod modern;
@@ -14,11 +15,12 @@ use std::sync::Arc;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis::access::principal::{AccessTokenCredential, Credential};
-use portcullis::access::{Narrowing, Principal, Subject};
+use portcullis::access::{Narrowing, Policies, Principal, Subject};
 use portcullis::identity::{Email, Person};
 use portcullis::mcp::serve::{Answer, Reply, World, serve};
-use portcullis::places::{PlacePath, Role};
-use portcullis::types::{GrantId, PlaceId, PublicUrl, ServerId, UserId};
+use portcullis::places::{PlacePath, Role, Tree};
+use portcullis::policies::{Draft, Policy, Reading};
+use portcullis::types::{GrantId, PlaceId, PolicyId, PublicUrl, ServerId, UserId};
 use portcullis::upstreams::{Server, Upstream};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -79,6 +81,21 @@ fn servers() -> Vec<Server> {
     vec![server("calendar", "Meetings and free time"), server("tickets", "Issues of the quantum department")]
 }
 
+/// Everybody may do everything at every server.
+fn everything() -> Policies {
+    let all = json!(["*"]);
+    let rule =
+        json!({ "effect": "allow", "server": "*", "methods": all, "tools": all, "prompts": all, "resources": all });
+    let written = json!({ "name": "everything", "groups": ["everyone"], "rules": [rule] });
+    let policy = Policy {
+        id: PolicyId::fresh(),
+        draft: Draft::read(&Reading::of(&written)).unwrap(),
+        created_at: noon(),
+        changed_at: noon(),
+    };
+    Policies::compiled(&[policy], &Tree::default())
+}
+
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -91,7 +108,13 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 
 fn send(principal: &Principal, headers: &HeaderMap, body: &[u8]) -> Answer {
     let (public_url, servers) = (public_url(), servers());
-    let world = World { public_url: &public_url, now: noon(), servers: &servers, client_name: Some("Test client") };
+    let world = World {
+        public_url: &public_url,
+        now: noon(),
+        servers: &servers,
+        policies: &everything(),
+        client_name: Some("Test client"),
+    };
     serve(principal, headers, body, &world)
 }
 

@@ -37,6 +37,27 @@ impl TestApp {
         let app = self.app();
         app.places.reload(&app.db).await.unwrap();
         app.servers.reload(&app.db, &app.keys).await.unwrap();
+        app.access.reload_policies(&app.db).await.unwrap();
+    }
+
+    /// Everybody may do this, as one rule says.
+    pub async fn allow(&self, rule: &str) {
+        self.sql(&format!(
+            "INSERT INTO policies (id, name, rules, created_at, changed_at)
+             VALUES (gen_random_uuid(), 'of everyone ' || (SELECT count(*) FROM policies), '[{rule}]', now(), now());
+             INSERT INTO policy_groups (policy_id, group_name)
+             SELECT id, 'everyone' FROM policies WHERE name LIKE 'of everyone %' ON CONFLICT DO NOTHING;"
+        ))
+        .await;
+    }
+
+    /// Everybody may do everything at every server.
+    pub async fn allow_everything(&self) {
+        let all = r#"["*"]"#;
+        self.allow(&format!(
+            r#"{{"effect":"allow","server":"*","methods":{all},"tools":{all},"prompts":{all},"resources":{all}}}"#
+        ))
+        .await;
     }
 
     /// A project of the workspace that everybody is in, and a server in it; and another server beside it.

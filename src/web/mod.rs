@@ -5,6 +5,7 @@ pub mod components;
 pub mod confirm;
 pub mod consent;
 pub mod device;
+pub mod doors;
 pub mod home;
 pub mod passkeys;
 pub mod qr;

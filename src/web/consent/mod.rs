@@ -28,6 +28,7 @@ use crate::http::page::{ErrorPage, Foreign, Page, Site};
 use crate::http::return_to::ReturnTo;
 use crate::http::{PageError, PageForm, Refusal, SignedIn, flow, urls};
 use crate::types::{PendingRequestId, Scope, known_scopes as known};
+use crate::web::doors::Door;
 use crate::web::words::{Decision, Identity};
 
 /// What leads here.
@@ -54,9 +55,11 @@ impl Fields for ConsentForm {
 pub struct Tools(pub Vec<(&'static str, Class)>);
 
 impl Tools {
-    /// The names of those that this scope opens.
-    fn opened_by(&self, scope: &Scope) -> Vec<Foreign> {
-        self.0.iter().filter(|(_, class)| scope.grants(class.scope())).map(|(name, _)| Foreign::new(name)).collect()
+    /// The names of those behind a door that this scope opens.
+    fn opened_by(&self, scope: &Scope, door: &Door) -> Vec<Foreign> {
+        let own = self.0.iter().copied().filter(|_| matches!(door, Door::Gate));
+        let all = own.chain(door.tools());
+        all.filter(|(_, class)| scope.grants(class.scope())).map(|(name, _)| Foreign::new(name)).collect()
     }
 }
 
@@ -121,9 +124,12 @@ async fn show(
     let client = &known.client;
     let logo = client_logo::digest(&mut conn, &client.id).await?;
     let before = consent::find(&mut conn, signed_in.person.id, &client.id, &pending.request.resource).await?;
+    let door = Door::of(app, &pending.request.resource);
     let page = asking(app, signed_in, &pending, &known, before.as_ref());
     let logo = logo.map(|digest| page.site.logo(&digest));
-    Ok(Some(ConsentPage { tools: tools.opened_by(&pending.request.scope), logo, ..page }))
+    let tools = tools.opened_by(&pending.request.scope, &door);
+    let and_servers = matches!(door, Door::Gate) && !app.servers.enabled().is_empty();
+    Ok(Some(ConsentPage { server: Foreign::new(door.name()), tools, and_servers, logo, ..page }))
 }
 
 fn asking(
@@ -147,12 +153,13 @@ fn asking(
         identity,
         logo: None,
         within: known.ownership.as_ref().and_then(|own| view::within(&own.narrowed_to(), &tree)),
-        server: Foreign::new("Portcullis"),
+        server: Foreign::new(Door::Gate.name()),
         server_host: site.host.clone(),
         username: Foreign::new(&signed_in.person.username),
         switch_account: switch_account(app, pending, client),
         scopes: boxes(&asked, before),
         tools: Vec::new(),
+        and_servers: false,
         destination: Destination::of(&pending.request.redirect_uri),
         lasts: view::lasts(&app.config.lifetimes, client.refreshes()),
         site,

@@ -40,6 +40,8 @@ pub struct ConsentPage {
     pub scopes: Vec<ScopeBox>,
     /// The tools that this opens, by name; empty when they are not known.
     pub tools: Vec<Foreign>,
+    /// True when it opens the servers behind the gate as well, as far as the person may use them.
+    pub and_servers: bool,
     /// Where the answer goes.
     pub destination: Destination,
     /// How long it lasts, in a sentence.
@@ -204,6 +206,7 @@ impl ConsentPage {
             switch_account: "/gate/login?return_to=sealed".to_owned(),
             scopes,
             tools: ["get_current_time", "convert_time"].map(Foreign::new).to_vec(),
+            and_servers: false,
             destination: Destination::Host("claude.ai".to_owned()),
             lasts: lasts(&Lifetimes::default(), true),
         };
@@ -211,7 +214,8 @@ impl ConsentPage {
             client: Foreign::new("VS Code"),
             identity: Identity::SelfDeclared,
             destination: Destination::Loopback("127.0.0.1:33418".to_owned()),
-            tools: Vec::new(),
+            server: Foreign::new("Portcullis"),
+            and_servers: true,
             ..verified.clone()
         };
         let app = Self {

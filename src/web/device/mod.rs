@@ -25,6 +25,7 @@ use crate::http::return_to::ReturnTo;
 use crate::http::{ClientAddress, PageError, PageForm, Refusal, SignedIn, urls};
 use crate::types::Scope;
 use crate::web::consent::{boxes, lasts};
+use crate::web::doors::Door;
 use crate::web::words::{Decision, Identity, Moment};
 
 /// What leads here: a device may put its code into the address (RFC 8628 §3.3.1).
@@ -160,7 +161,7 @@ fn asking(
         client: Foreign::new(&client.name),
         identity: Identity::of(known, &app.config.registration.trusted_hosts, &app.places.tree()),
         imitates: imitates(&client.name, known_clients::host(client).as_deref()).map(str::to_owned),
-        server: Foreign::new("Portcullis"),
+        server: Foreign::new(Door::of(app, &waiting.resource).name()),
         server_host: site.host.clone(),
         username: Foreign::new(&signed_in.person.username),
         switch_account: switch_account(app, &code.reveal(), Some(client)),

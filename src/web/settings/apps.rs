@@ -1,5 +1,7 @@
 //! Settings → Connected apps: the programs that may act as the person, and the end of each.
 
+use std::collections::BTreeSet;
+
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -20,6 +22,7 @@ use crate::types::{Scope, known_scopes as known};
 use crate::web::components::{Choice, Crumb, Pager, Toolbar, link};
 use crate::web::confirm::ConfirmPage;
 use crate::web::consent::within;
+use crate::web::doors::Door;
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::{self, Identity, Moment, ScopeWords};
 
@@ -191,22 +194,26 @@ async fn question(app: &App, signed_in: &SignedIn, id: &str) -> Result<Option<Co
     }))
 }
 
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: BTreeSet<String>) -> String {
+    let mut names: Vec<String> = names.into_iter().collect();
+    match (names.pop(), names.is_empty()) {
+        (None, _) => String::new(),
+        (Some(only), true) => only,
+        (Some(last), false) => format!("{} and {last}", names.join(", ")),
+    }
+}
+
 fn row(app: &App, site: &Site, connected: &Connected, tree: &Tree, now: DateTime<Utc>) -> AppRow {
     let Connected { known, grants } = connected;
     let scope = grants.iter().fold(Scope::none(), |all, grant| all.union(&grant.scope));
-    let api = app.at(urls::API);
-    let to_api = grants.iter().any(|grant| grant.resource == api);
-    let to_servers = grants.iter().any(|grant| grant.resource != api);
-    let server = match (to_servers, to_api) {
-        (true, true) => "Portcullis and its management API",
-        (false, true) => "the management API of Portcullis",
-        _ => "Portcullis",
-    };
+    let doors: BTreeSet<String> = grants.iter().map(|grant| Door::of(app, &grant.resource).name().to_owned()).collect();
+    let server = listed(doors);
     AppRow {
         id: known.client.id.clone(),
         client: Foreign::new(&known.client.name),
         identity: Identity::of(known, &app.config.registration.trusted_hosts, tree),
-        server: Foreign::new(server),
+        server: Foreign::new(&server),
         server_host: site.host.clone(),
         within: known.ownership.as_ref().and_then(|own| within(&own.narrowed_to(), tree)),
         scopes: known::ALL.into_iter().filter(|token| scope.has(token)).map(words::scope).collect(),

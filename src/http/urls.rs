@@ -59,6 +59,16 @@ pub fn server_mcp(name: &str) -> String {
     SERVER_MCP.replace("{server}", name)
 }
 
+/// The same over the transport of 2024-11-05: the stream of what comes back.
+pub const SERVER_SSE: &str = "/{server}/sse";
+/// Where its messages go.
+pub const SERVER_MESSAGES: &str = "/{server}/messages";
+
+/// The same for one server.
+pub fn server_messages(name: &str) -> String {
+    SERVER_MESSAGES.replace("{server}", name)
+}
+
 /// The management API, whose resources are below it.
 pub const API: &str = "/api/v1";
 /// API keys.

@@ -32,6 +32,16 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// The id of a request, under which it is answered.
+    pub fn id(&self) -> Option<&Id> {
+        match self {
+            Self::Request(request) => Some(&request.id),
+            Self::Notification { .. } | Self::Response { .. } => None,
+        }
+    }
+}
+
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {

@@ -61,7 +61,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
-    let (sessions, agreements, at_once) = (Arc::default(), Arc::default(), Arc::default());
+    let (sessions, agreements, streams, at_once) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
     let pages = refusal::ErrorPages(Site::of(&public_url));
@@ -72,6 +72,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
         let gateway = Gateway {
             sessions: Arc::clone(&sessions),
             agreements: Arc::clone(&agreements),
+            streams: Arc::clone(&streams),
             at_once: Arc::clone(&at_once),
             upstreams,
         };

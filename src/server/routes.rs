@@ -109,6 +109,9 @@ fn gateway(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerCo
         .wrap(allowed(public_url, server))
         .default_service(web::to(mcp::gateway::handle));
     config.service(endpoint);
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    config.service(at(urls::SERVER_SSE).route(web::get().to(mcp::gateway::old_sse::open)));
+    config.service(at(urls::SERVER_MESSAGES).route(web::post().to(mcp::gateway::old_sse::post)));
 }
 
 fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {

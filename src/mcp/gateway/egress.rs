@@ -4,7 +4,6 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue}
 use actix_web::web::Bytes;
 use secrecy::ExposeSecret;
 
-use super::session::Session;
 use crate::mcp::error::Failure;
 use crate::net::{Method, Outgoing};
 use crate::upstreams::{Auth, Upstream};
@@ -61,7 +60,7 @@ pub(super) fn request<'a>(
     method: Method,
     headers: &'a HeaderMap,
     upstream: &'a Upstream,
-    session: Option<&'a Session>,
+    session: Option<&'a str>,
     body: Bytes,
 ) -> Result<Outgoing<'a>, Failure> {
     let mut own: Vec<(&str, &[u8])> = Vec::with_capacity(8);
@@ -70,7 +69,7 @@ pub(super) fn request<'a>(
     }
     let of_mcp = |name: &str| OF_MCP.contains(&name) || name.starts_with(ARGUMENTS);
     own.extend(headers.iter().map(said).filter(|(name, _)| of_mcp(name)));
-    own.extend(session.map(|session| ("mcp-session-id", session.id().as_bytes())));
+    own.extend(session.map(|session| ("mcp-session-id", session.as_bytes())));
     rewritten(method, own, headers, upstream, body)
 }
 

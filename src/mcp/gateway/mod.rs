@@ -10,6 +10,7 @@ pub mod egress;
 mod events;
 pub mod gathered;
 mod listed;
+pub mod old_sse;
 mod relay;
 mod session;
 mod witness;
@@ -40,6 +41,7 @@ use ask::Line;
 pub use at_once::AtOnce;
 use attempt::Listing;
 use gathered::Onward;
+use old_sse::Streams;
 use relay::Relay;
 use session::Session;
 pub use session::Sessions;
@@ -55,6 +57,8 @@ pub struct Gateway {
     pub sessions: Arc<Sessions>,
     /// What this node has agreed with servers.
     pub agreements: Arc<Agreements>,
+    /// The streams of the oldest transport that are open on this node.
+    pub streams: Arc<Streams>,
     /// What callers have under way.
     pub at_once: Arc<AtOnce>,
     /// The connections of this thread.
@@ -110,25 +114,44 @@ async fn pass(
     app: Data<App>,
     gateway: &Gateway,
 ) -> Result<HttpResponse, Refusal> {
-    if declares_too_much(request.headers()) {
-        return Err(too_large().into());
-    }
-    if !cross_origin::is_welcome(request.headers(), &app.config.server) {
-        return Err(Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server").into());
-    }
-    let servers = app.enabled_servers().await.map_err(|_| Challenge::unavailable())?;
-    let server = server::named_in(&servers, name).ok_or_else(no_such_server)?;
-    let Caller(principal) = Caller::of(&app, request, Resource::Server(name)).await?;
-    if has_token_in_query(request) {
-        let message = "Access tokens belong in the Authorization header, never in the URL";
-        return Err(Failure::invalid_request(message).into());
-    }
-    let call = Call { request, app: &app, server, principal: &principal, door: Resource::Server(name) };
+    let opening = Opening::of(request, name, &app).await?;
+    let call = opening.call(request, &app)?;
     match *request.method() {
         HttpMethod::POST => call.post(payload, gateway).await,
         HttpMethod::GET => call.follow(Method::Get, gateway).await,
         HttpMethod::DELETE => call.follow(Method::Delete, gateway).await,
         _ => Ok(not_allowed()),
+    }
+}
+
+/// A server that is there, and a caller whose credential is good at its door.
+struct Opening {
+    servers: Arc<Vec<Server>>,
+    name: String,
+    principal: Arc<Principal>,
+}
+
+impl Opening {
+    async fn of(request: &HttpRequest, name: &str, app: &App) -> Result<Self, Refusal> {
+        if declares_too_much(request.headers()) {
+            return Err(too_large().into());
+        }
+        if !cross_origin::is_welcome(request.headers(), &app.config.server) {
+            return Err(Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server").into());
+        }
+        let servers = app.enabled_servers().await.map_err(|_| Challenge::unavailable())?;
+        server::named_in(&servers, name).ok_or_else(no_such_server)?;
+        let Caller(principal) = Caller::of(app, request, Resource::Server(name)).await?;
+        if has_token_in_query(request) {
+            let message = "Access tokens belong in the Authorization header, never in the URL";
+            return Err(Failure::invalid_request(message).into());
+        }
+        Ok(Self { servers, name: name.to_owned(), principal })
+    }
+
+    fn call<'a>(&'a self, request: &'a HttpRequest, app: &'a Data<App>) -> Result<Call<'a>, Failure> {
+        let server = server::named_in(&self.servers, &self.name).ok_or_else(no_such_server)?;
+        Ok(Call { request, app, server, principal: &self.principal, door: Resource::Server(&self.name) })
     }
 }
 
@@ -194,10 +217,7 @@ impl Call<'_> {
         }
         let body = read(payload).await?;
         let message = message::parse(&body).map_err(|rejected| Refusal::Failure(rejected.failure, rejected.id))?;
-        let id = match &message {
-            Message::Request(request) => Some(request.id.clone()),
-            Message::Notification { .. } | Message::Response { .. } => None,
-        };
+        let id = message.id().cloned();
         self.judged(&message).await.map_err(|refusal| refusal.under(id.clone()))?;
         let listing = Listing::of(&message);
         self.forward(Method::Post, body, listing, gateway).await.map_err(|refusal| refusal.under(id))
@@ -245,7 +265,8 @@ impl Call<'_> {
         let place = gateway.at_once.enter(self.principal.subject.id())?;
         let session = self.session(self.request.headers(), gateway)?;
         let upstream = &self.server.upstream;
-        let outgoing = egress::request(method, self.request.headers(), upstream, session.as_deref(), body)?;
+        let outgoing =
+            egress::request(method, self.request.headers(), upstream, session.as_deref().map(Session::id), body)?;
         let incoming = match timeout(PATIENCE, gateway.upstreams.open(outgoing)).await {
             Ok(Ok(incoming)) => incoming,
             Ok(Err(error)) => return Err(Failure::upstream(error).into()),

@@ -6,6 +6,7 @@ mod gathered;
 mod hostile;
 mod legacy;
 mod modern;
+mod old_sse;
 mod rmcp_client;
 mod rmcp_oauth;
 mod tools;

@@ -23,6 +23,7 @@ use crate::http::flow::FlowLimits;
 use crate::http::limit::{
     DocumentLimit, KeyLimits, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
 };
+use crate::http::making::MakingLimits;
 use crate::http::page::Site;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -58,6 +59,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let proofs = Data::new(ProofLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
+    let making = Data::new(MakingLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
@@ -75,6 +77,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(proofs.clone())
             .app_data(devices.clone())
             .app_data(trials.clone())
+            .app_data(making.clone())
             .app_data(flows.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())

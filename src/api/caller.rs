@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::http::caller::{Caller, Resource};
 use crate::http::challenge::Challenge;
 use crate::http::cross_origin;
+use crate::http::making::MakingLimits;
 use crate::places::{PlacePath, Reach};
 use crate::types::{Thing, Verb};
 
@@ -134,6 +135,11 @@ impl Known {
             Decision::Denied(why) => Err(Problem::Forbidden(why)),
         }
     }
+}
+
+/// What the caller of this request may still make.
+pub fn limits(request: &HttpRequest) -> Result<&MakingLimits, Problem> {
+    MakingLimits::of(request).map_err(|_| Problem::Internal("a handler runs without its limits".to_owned()))
 }
 
 /// `Origin`, then the credential (`decisions` 15).

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::db;
 use crate::http::challenge::Challenge;
+use crate::http::limit::Wait;
 use crate::http::no_store::NoStore;
 
 /// Why a request is refused; the words are safe to show.
@@ -33,6 +34,8 @@ pub enum Problem {
     NotFound,
     /// The URL answers to these methods only.
     MethodNotAllowed(&'static str),
+    /// More than anybody makes in so short a time.
+    TooOften(Wait),
     /// Something of ours does not answer; the same request may succeed in a moment.
     Unavailable,
     /// Something of ours is broken. The caller is told nothing, the log everything.
@@ -50,6 +53,7 @@ impl Problem {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -71,6 +75,7 @@ impl Problem {
             }
             Self::NotFound => json!({ "detail": "There is nothing at this URL" }),
             Self::MethodNotAllowed(_) => json!({ "detail": "This URL does not answer to this method; see Allow" }),
+            Self::TooOften(_) => json!({ "detail": "That is a lot in a short time; wait as long as Retry-After says" }),
             Self::Unavailable => json!({ "detail": "The database cannot be reached; try again in a moment" }),
             Self::Internal(_) => {
                 json!({ "detail": "Something went wrong on our side; the log has it under the x-request-id" })
@@ -113,6 +118,9 @@ impl ResponseError for Problem {
             Self::Unavailable => {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
+            Self::TooOften(wait) => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.seconds()));
+            }
             Self::Internal(detail) => tracing::error!(detail, "a management request failed"),
             _ => {}
         }
@@ -132,6 +140,12 @@ impl Responder for Problem {
 impl From<Challenge> for Problem {
     fn from(challenge: Challenge) -> Self {
         Self::Challenged(challenge)
+    }
+}
+
+impl From<Wait> for Problem {
+    fn from(wait: Wait) -> Self {
+        Self::TooOften(wait)
     }
 }
 

@@ -97,7 +97,8 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
     span.map(|span| Lifetime(Some(span))).ok_or_else(|| "it must be never, or a length of time such as 90d".to_owned())
 }
 
-fn overlap(text: &str) -> Result<Overlap, String> {
+/// A length of time for which an old credential goes on beside its successor.
+pub(super) fn overlap(text: &str) -> Result<Overlap, String> {
     let span = config::duration(text).ok_or_else(|| "it must be a length of time such as 2d".to_owned())?;
     Overlap::new(span).map_err(|why| why.to_string())
 }

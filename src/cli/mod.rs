@@ -131,6 +131,8 @@ enum Command {
     TokenCreate(personal_token::Create),
     /// List personal access tokens, newest first
     TokenList(personal_token::List),
+    /// Let another personal access token take the place of one, which lives on for a while
+    TokenRotate(personal_token::Rotate),
     /// Revoke a personal access token, for good
     TokenRevoke(personal_token::Revoke),
     /// Show what the token in a file says of itself
@@ -204,6 +206,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::RegistrationTokenRevoke(verb) => verb.run(loaded.config),
         Command::TokenCreate(verb) => verb.run(loaded.config),
         Command::TokenList(verb) => verb.run(loaded.config),
+        Command::TokenRotate(verb) => verb.run(loaded.config),
         Command::TokenRevoke(verb) => verb.run(loaded.config),
         Command::TokenInspect(verb) => verb.run(),
     }

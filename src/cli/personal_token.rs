@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::installation::{self, Role};
+use super::api_key::overlap;
+use super::installation::{self, Installation, Role};
 use super::outcome::{Failure, Report};
 use super::token_file;
 use crate::access::make_token::{self, Wanted, WantedServer};
@@ -15,8 +16,10 @@ use crate::access::{Subject, scoping};
 use crate::audit::Origin;
 use crate::config::{self, Config};
 use crate::credentials::personal_token::{self, Listing};
-use crate::credentials::{PersonalToken, Sort, personal_tokens};
-use crate::crypto::jwt;
+use crate::credentials::personal_tokens::{self, NewToken};
+use crate::credentials::replace::Overlap;
+use crate::credentials::{PersonalToken, Sort};
+use crate::crypto::{PlainToken, jwt};
 use crate::db::Connection;
 use crate::grants::sign::Signing;
 use crate::identity::Person;
@@ -66,6 +69,16 @@ pub struct Revoke {
     id: PersonalTokenId,
 }
 
+/// Which token, and how long it goes on.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// Its id, as the list shows it
+    id: PersonalTokenId,
+    /// How long it goes on beside its successor: 0d to 7d
+    #[arg(long, default_value = "1d", value_parser = overlap)]
+    overlap: Overlap,
+}
+
 /// What to look at.
 #[derive(Debug, Args)]
 pub struct Inspect {
@@ -109,24 +122,44 @@ impl Create {
             };
             let subject = Subject::Person(owner.into());
             let new = make_token::judge(&Maker::in_person(&subject), wanted, &here).map_err(Failure::refused)?;
-            let in_use = config.tokens.access_token_algorithm;
-            let signing = Signing::start(&open.db, &open.keys, in_use, now).await.map_err(Failure::refused)?;
-            let token = make_token::sign(&signing, issuer, &new).map_err(Failure::refused)?;
+            let token = signed(&open, &new).await?;
             let origin = Origin::operator();
             let terms = open.credential_terms(&origin);
             let made = open.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &token).await).await;
             if !made.map_err(Failure::refused)?.map_err(Failure::refused)? {
                 return Err(Failure::refused("the token could not be stored; try again"));
             }
-            let until =
-                new.expires_at.map_or("it does not expire".to_owned(), |end| format!("good until {}", minute(end)));
-            let words = format!("{}\n{until}, and shown this once; its id is {}", token.reveal(), new.id);
-            let facts = json!({
-                "id": new.id, "name": new.name, "access_token": token.reveal(), "client_id": new.client_id,
-                "jti": new.jti, "scopes": new.scope.tokens().collect::<Vec<_>>(),
-                "scope": scoping::paths(&new.reach, &tree), "mcp_server_id": new.server, "expires_at": new.expires_at,
-            });
-            Ok(Report::new(words, without_nulls(facts)))
+            Ok(shown_once(&new, &token, &tree))
+        })
+    }
+}
+
+impl Rotate {
+    /// Makes its successor, under the rules of a new one. A running server hears of it at once.
+    pub fn run(self, config: Config) -> Result<Report, Failure> {
+        installation::with(config, Role::Verb, async |open| {
+            open.prepare().await?;
+            let mut conn = open.db.read().await.map_err(Failure::refused)?;
+            let old = personal_token::find(&mut conn, self.id).await.map_err(Failure::refused)?;
+            let old = old.ok_or_else(|| Failure::refused(format!("there is no token with the id {}", self.id)))?;
+            let owner = person(&mut conn, old.user_id).await.map_err(Failure::refused)?;
+            let owner = owner.ok_or_else(|| Failure::refused("whose token it is, is not here any more"))?;
+            let tree = Tree::load(&mut conn).await.map_err(Failure::refused)?;
+            drop(conn);
+            let owner = Subject::Person(owner.into());
+            make_token::judge_again(&Maker::in_person(&owner), &old, &tree).map_err(Failure::refused)?;
+            let most = open.config.lifetimes.personal_token;
+            let new = NewToken::like(&old, most, &open.random, open.clock.now());
+            let token = signed(&open, &new).await?;
+            let origin = Origin::operator();
+            let terms = open.credential_terms(&origin);
+            let verb = async |conn: &mut Connection| {
+                personal_tokens::rotate(conn, &terms, old.id, self.overlap, (&new, &token)).await
+            };
+            match open.db.write(verb).await.map_err(Failure::refused)?.map_err(Failure::refused)? {
+                true => Ok(shown_once(&new, &token, &tree)),
+                false => Err(Failure::refused(format!("{} works no more, or has a successor already", old.id))),
+            }
         })
     }
 }
@@ -184,6 +217,23 @@ impl Inspect {
         let words = format!("{}\n{}\nNothing of this was checked.", shown(&header)?, shown(&claims)?);
         Ok(Report::new(words, json!({ "header": header, "claims": claims })))
     }
+}
+
+async fn signed(open: &Installation, new: &NewToken) -> Result<PlainToken, Failure> {
+    let (in_use, issuer) = (open.config.tokens.access_token_algorithm, open.config.server.public_url.issuer());
+    let signing = Signing::start(&open.db, &open.keys, in_use, open.clock.now()).await.map_err(Failure::refused)?;
+    make_token::sign(&signing, issuer, new).map_err(Failure::refused)
+}
+
+fn shown_once(new: &NewToken, token: &PlainToken, tree: &Tree) -> Report {
+    let until = new.expires_at.map_or("it does not expire".to_owned(), |end| format!("good until {}", minute(end)));
+    let words = format!("{}\n{until}, and shown this once; its id is {}", token.reveal(), new.id);
+    let facts = json!({
+        "id": new.id, "name": new.name, "access_token": token.reveal(), "client_id": new.client_id,
+        "jti": new.jti, "scopes": new.scope.tokens().collect::<Vec<_>>(),
+        "scope": scoping::paths(&new.reach, tree), "mcp_server_id": new.server, "expires_at": new.expires_at,
+    });
+    Report::new(words, without_nulls(facts))
 }
 
 async fn named(conn: &mut Connection, name: &str) -> Result<Person, Failure> {

@@ -18,7 +18,7 @@ pub struct Overlap(TimeDelta);
 
 /// The time is longer than two keys should be good at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the old key can live on for 0 to 7 days")]
+#[error("what is replaced can go on for 0 to 7 days")]
 pub struct OverlapError;
 
 impl Overlap {

@@ -13,7 +13,7 @@ pub async fn fetch(app: &App, url: &str) -> Result<Logo, String> {
         return Err(NetError::BadUrl.to_string());
     }
     let request = Request::get(url).with("accept", "image/png, image/jpeg, image/webp");
-    let answer = app.net.exchange(Purpose::ClientDocument, &request, Logo::LARGEST).await;
+    let answer = app.net.exchange(Purpose::ClientLogo, &request, Logo::LARGEST).await;
     let answer = answer.map_err(|error| error.to_string())?;
     match (answer.status, answer.is_whole) {
         (200, true) => Logo::read(answer.body).map_err(|error| error.to_string()),

@@ -15,6 +15,7 @@ pub mod flow;
 pub mod form;
 pub mod limit;
 pub mod logout_request;
+pub mod making;
 pub mod no_store;
 pub mod once;
 pub mod origin;
@@ -30,6 +31,7 @@ pub mod urls;
 
 pub use client_address::{AtBrowser, ClientAddress};
 pub use form::PageForm;
+pub use making::Paid;
 pub use refusal::{PageError, Refusal};
 pub use see_other::see_other;
 pub use signed_in::{Administrator, Enrolling, Fresh, SignedIn, Stranger, Visitor};

@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use tracing_actix_web::RequestId;
 
+use super::limit::Wait;
 use super::page::{ErrorPage, Page, Site};
 use crate::app::App;
 use crate::crypto::Busy;
@@ -40,6 +41,9 @@ pub enum Refusal {
     /// A form for one more of what there can only be so many of.
     #[error("one more than there can be")]
     Full,
+    /// More than anybody makes in so short a time.
+    #[error("too often")]
+    TooOften(Wait),
     /// A form that is not from a page of ours in this browser, or from too long ago.
     #[error("the form did not come from our own page in this browser session")]
     StaleForm,
@@ -68,6 +72,12 @@ impl From<db::Error> for Refusal {
     }
 }
 
+impl From<Wait> for Refusal {
+    fn from(wait: Wait) -> Self {
+        Self::TooOften(wait)
+    }
+}
+
 impl From<Busy> for Refusal {
     fn from(Busy: Busy) -> Self {
         Self::Busy
@@ -92,6 +102,7 @@ impl Refusal {
             Self::SignedOut | Self::NotAdministrator | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Full => StatusCode::CONFLICT,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
             Self::LargeForm => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -124,6 +135,8 @@ impl Refusal {
                 .step("Go back and reload the page."),
             Self::Full => titled(site, "There are too many already", "So none was made, and the others go on.")
                 .step("Revoke those that are not used any more, and try again."),
+            Self::TooOften(wait) => titled(site, "That is a lot in a short time", "So nothing was made this time.")
+                .step(format!("Wait {} seconds, then go back and send it again.", wait.seconds())),
             Self::StaleForm => ErrorPage::stale_form(site),
             Self::BadForm(_) => titled(site, "This form could not be read", "So nothing was done.").step(reload),
             Self::LargeForm => titled(site, "This form is too large", "So nothing was done.")
@@ -186,6 +199,9 @@ impl ResponseError for PageError {
             }
             Refusal::Busy | Refusal::Unavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Refusal::TooOften(wait) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(wait.seconds()));
             }
             _ => {}
         }

@@ -74,7 +74,7 @@ const fn v6(groups: [u16; 8], prefix: u8) -> Ipv6Net {
 /// True when a request for `purpose` may be sent to `address`.
 pub(super) fn is_allowed(purpose: Purpose, address: IpAddr) -> bool {
     match purpose {
-        Purpose::ClientDocument | Purpose::LinkedEndpoint => is_public(address),
+        Purpose::ClientDocument | Purpose::ClientLogo | Purpose::LinkedEndpoint => is_public(address),
         Purpose::AdministratorEndpoint | Purpose::AdministratorKeys => !is_forbidden(address),
         Purpose::OperatorCommand => true,
     }

@@ -36,8 +36,11 @@ pub use upstream::{Incoming, Outgoing, Upstreams};
 /// What a request is for, which decides where it may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A URL that a stranger named (client metadata, logos, `jwks_uri`): https and public addresses only, on a budget.
+    /// A URL that a stranger named (client metadata, `jwks_uri`): https and public addresses only, on a budget.
     ClientDocument,
+    /// The URL of a client's picture, which somebody signed in named: as far as a stranger's, on a budget that no stranger can
+    /// use up, and that takes nothing from theirs.
+    ClientLogo,
     /// A URL that a system administrator entered: also http and private addresses, but never link-local ones and those at
     /// which clouds hand out credentials.
     AdministratorEndpoint,
@@ -108,6 +111,7 @@ struct Inner {
     tls: rustls::ClientConfig,
     resolver: Box<dyn Resolver>,
     budget: Budget,
+    logos: Budget,
     allow_loopback_clients: bool,
     /// For the whole request, from the queue to the last byte.
     total: Duration,
@@ -129,6 +133,7 @@ impl Net {
             tls: tls::client_config(config.extra_ca_file.as_deref())?,
             resolver,
             budget: Budget::new(),
+            logos: Budget::new(),
             allow_loopback_clients: config.allow_loopback_clients,
             total,
         })))
@@ -195,16 +200,16 @@ impl Inner {
     /// Sends a request to where its purpose allows: the head of the answer, and the place to keep until it is read.
     async fn send(&self, purpose: Purpose, url: &Url, request: &Request) -> Result<Underway<'_>, NetError> {
         let is_own_loopback = self.check_url(purpose, url)?;
-        let place = match purpose {
-            Purpose::ClientDocument => {
-                self.budget.pay_host(url.host_str().unwrap_or_default())?;
-                self.budget.place().await
+        let place = match self.budget_of(purpose) {
+            Some(budget) => {
+                budget.pay_host(url.host_str().unwrap_or_default())?;
+                budget.place().await
             }
-            Purpose::AdministratorKeys => {
+            None if purpose == Purpose::AdministratorKeys => {
                 self.budget.pay_url(url.as_str())?;
                 None
             }
-            Purpose::AdministratorEndpoint | Purpose::LinkedEndpoint | Purpose::OperatorCommand => None,
+            None => None,
         };
         let addresses = self.addresses(purpose, url, is_own_loopback).await?;
         let client = self.pinned(url, &addresses)?;
@@ -212,17 +217,31 @@ impl Inner {
         Ok((response, place))
     }
 
-    /// Judges the URL's text. True when it is a client document on loopback and those are allowed.
+    /// What people pay from who name a URL without being administrators.
+    fn budget_of(&self, purpose: Purpose) -> Option<&Budget> {
+        match purpose {
+            Purpose::ClientDocument => Some(&self.budget),
+            Purpose::ClientLogo => Some(&self.logos),
+            Purpose::AdministratorEndpoint
+            | Purpose::AdministratorKeys
+            | Purpose::LinkedEndpoint
+            | Purpose::OperatorCommand => None,
+        }
+    }
+
+    /// Judges the URL's text. True when it is a client's, on loopback, and those are allowed.
     fn check_url(&self, purpose: Purpose, url: &Url) -> Result<bool, NetError> {
         if url.host().is_none() || !url.username().is_empty() || url.password().is_some() {
             return Err(NetError::BadUrl);
         }
         // By name, not by address: a stranger's name that resolves to loopback is no less an attack.
         let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let is_own_loopback = purpose == Purpose::ClientDocument && is_loopback && self.allow_loopback_clients;
+        let is_own_loopback = self.budget_of(purpose).is_some() && is_loopback && self.allow_loopback_clients;
         match (url.scheme(), purpose) {
             ("https", _) => Ok(is_own_loopback),
-            ("http", Purpose::ClientDocument | Purpose::LinkedEndpoint) if !is_own_loopback => Err(NetError::NotHttps),
+            ("http", Purpose::ClientDocument | Purpose::ClientLogo | Purpose::LinkedEndpoint) if !is_own_loopback => {
+                Err(NetError::NotHttps)
+            }
             ("http", _) => Ok(is_own_loopback),
             _ => Err(NetError::BadUrl),
         }
@@ -243,8 +262,8 @@ impl Inner {
         if !found.iter().all(is_good) {
             return Err(NetError::ForbiddenAddress);
         }
-        if purpose == Purpose::ClientDocument {
-            self.budget.pay_address(first)?;
+        if let Some(budget) = self.budget_of(purpose) {
+            budget.pay_address(first)?;
         }
         Ok(found)
     }

@@ -253,6 +253,22 @@ async fn a_victim_with_many_names_is_one_victim() {
     assert_eq!(refused, 6, "16 requests under two names, 10 for one address");
 }
 
+/// Denial of service: people who have logos fetched and strangers who register clients take nothing from each other.
+#[tokio::test]
+async fn logos_are_fetched_whatever_strangers_ask_for_and_the_other_way_round() {
+    for (flooding, other) in
+        [(Purpose::ClientDocument, Purpose::ClientLogo), (Purpose::ClientLogo, Purpose::ClientDocument)]
+    {
+        let (net, _) = net(false, &[&["127.0.0.1"]]);
+        let url = "https://app.example/x";
+        for _ in 0..10 {
+            assert_eq!(net.get(flooding, url, LIMIT).await, Err(NetError::ForbiddenAddress));
+        }
+        assert!(matches!(net.get(flooding, url, LIMIT).await, Err(NetError::OverBudget { .. })), "{flooding:?}");
+        assert_eq!(net.get(other, url, LIMIT).await, Err(NetError::ForbiddenAddress), "{other:?} is not over budget");
+    }
+}
+
 /// Denial of service: strangers use up all that is theirs, and what an administrator entered is read as before.
 #[tokio::test]
 async fn no_stranger_starves_the_keys_that_an_administrator_entered() {
@@ -313,6 +329,7 @@ async fn an_exchange_keeps_the_limits_of_a_fetch() {
     for (purpose, url) in [
         (Purpose::AdministratorEndpoint, "http://169.254.169.254/latest/meta-data"),
         (Purpose::ClientDocument, "https://127.0.0.1/"),
+        (Purpose::ClientLogo, "https://127.0.0.1/"),
         (Purpose::LinkedEndpoint, "https://10.0.0.1/"),
     ] {
         let refused = net.exchange(purpose, &Request::get(url), LIMIT).await;

@@ -159,7 +159,7 @@ async fn personal_token(app: &App, client: &Client, token: &str) -> Result<Optio
         cnf: None,
         act: None,
         mcp_server_id: token.server_id,
-        mcp_places: scoping::paths(&token.reach, &app.places.tree()),
+        mcp_places: scoping::paths(&token.reach, &*app.tree().await?),
         scope,
     }))
 }

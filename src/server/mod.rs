@@ -23,6 +23,7 @@ use crate::http::flow::FlowLimits;
 use crate::http::limit::{
     DocumentLimit, KeyLimits, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
 };
+use crate::http::making::MakingLimits;
 use crate::http::page::Site;
 use crate::mcp::gateway::Gateway;
 use crate::net::Upstreams;
@@ -60,6 +61,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let proofs = Data::new(ProofLimit::new(&app.clock));
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
+    let making = Data::new(MakingLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let (sessions, agreements, streams, at_once) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
     let data = Data::from(Arc::clone(app));
@@ -88,6 +90,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             .app_data(proofs.clone())
             .app_data(devices.clone())
             .app_data(trials.clone())
+            .app_data(making.clone())
             .app_data(flows.clone())
             .app_data(tools.clone())
             .app_data(pages.clone())

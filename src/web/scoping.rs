@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::access::Subject;
 use crate::access::scoping::{self, Maker, Purpose, Refusal, Scoping, Wanted, WantedPermissions};
 use crate::app::App;
+use crate::db;
 use crate::http::page::Foreign;
 use crate::places::{Place, PlacePath, Reach, Tree};
 use crate::types::{Permissions, PlaceId, Thing, Verb};
@@ -64,15 +65,9 @@ impl ScopingFields {
     }
 
     /// Judges what came, for `maker`.
-    pub fn judge(&self, app: &App, maker: &Subject, purpose: Purpose) -> Result<Scoping, ScopingError> {
+    pub fn judge(&self, maker: &Subject, purpose: Purpose, tree: &Tree) -> Result<Scoping, ScopingError> {
         let wanted = Wanted { scope: self.places(), permissions: self.wanted_permissions()? };
-        scoping::judge(&Maker::in_person(maker), purpose, &wanted, &app.places.tree()).map_err(ScopingError::from)
-    }
-
-    /// Judges the places alone, where the permissions are chosen otherwise.
-    pub fn judge_places(&self, app: &App, maker: &Subject) -> Result<Reach, ScopingError> {
-        let judged = scoping::judge_places(&Maker::in_person(maker), &self.places(), &app.places.tree());
-        judged.map_err(ScopingError::from)
+        scoping::judge(&Maker::in_person(maker), purpose, &wanted, tree).map_err(ScopingError::from)
     }
 
     /// The ids of the places that are ticked.
@@ -123,8 +118,8 @@ pub struct ScopingView {
 
 impl ScopingView {
     /// The fields, filled with `fields`, for whoever makes something.
-    pub fn new(app: &App, maker: &Subject, purpose: Purpose, fields: &ScopingFields) -> Self {
-        let (tree, servers) = (app.places.tree(), app.servers.enabled());
+    pub async fn of(app: &App, maker: &Subject, purpose: Purpose, fields: &ScopingFields) -> Result<Self, db::Error> {
+        let (tree, servers) = (app.tree().await?, app.enabled_servers().await?);
         let maker = Maker::in_person(maker);
         let workspaces = scoping::offered(&maker, &tree);
         let may = maker.permissions(purpose, &workspaces.iter().map(|place| place.id).collect());
@@ -137,12 +132,12 @@ impl ScopingView {
         };
         let granted: Permissions = granted.pairs().filter(|(thing, verb)| may.allow(*thing, *verb)).collect();
         let nodes = workspaces.iter().map(|place| node(place, &tree, &servers, &chosen));
-        Self {
+        Ok(Self {
             tree: nodes.collect(),
             modes: modes(&fields.permissions),
             grid: grid(&may, &granted),
             words: ScopingWords::of(&Reach::of(chosen.iter().copied()), Some(&granted), &tree, &servers),
-        }
+        })
     }
 
     /// What the button that is pressed calls its permissions, for the sentence that follows the fields.

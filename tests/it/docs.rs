@@ -175,6 +175,31 @@ fn every_snippet_can_be_pasted() {
     }
 }
 
+#[test]
+fn every_decision_has_a_number_and_every_number_that_is_cited_a_decision() {
+    let decisions = read("docs/decisions.md");
+    let numbers: Vec<u32> = decisions
+        .split("\n\n**")
+        .skip(1)
+        .map(|decision| {
+            let number = decision.split('.').next().unwrap();
+            number
+                .parse()
+                .unwrap_or_else(|_| panic!("it has no number: {}", decision.chars().take(60).collect::<String>()))
+        })
+        .collect();
+    assert!(numbers.len() > 60 && numbers.is_sorted_by(|a, b| a < b), "one after the other: {numbers:?}");
+    let code = ["src", "tests/it"].iter().flat_map(|place| sources(&at(place)));
+    for text in code.chain(guides().map(|guide| guide.text)) {
+        for cited in text.split("(`decisions` ").skip(1) {
+            let cited = cited.split(')').next().unwrap();
+            for number in cited.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()) {
+                assert!(numbers.contains(&number), "there is no decision {number}: {cited}");
+            }
+        }
+    }
+}
+
 /// The table of the OpenID Foundation's modules names tests that exist, and every such test is in it.
 #[test]
 fn every_conformance_test_that_is_named_exists_and_none_is_left_out() {

@@ -14,7 +14,7 @@ use crate::access::Subject;
 use crate::access::make_token::{self, Installation, Wanted, WantedServer};
 use crate::access::scoping::{self, Maker};
 use crate::api::body;
-use crate::api::caller::Known;
+use crate::api::caller::{self, Known};
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::credentials::personal_token::{self, Listing};
@@ -200,6 +200,7 @@ pub async fn post(
     let signed = signed(&app, &new)?;
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
+    caller::limits(&request)?.credential(caller.0.subject.id())?;
     let issued = app.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &signed).await).await?;
     match issued.map_err(|full| Problem::Conflict(full.to_string()))? {
         true => made(&app, new.id, &signed).await,
@@ -232,6 +233,7 @@ pub async fn rotate(
     let signed = signed(&app, &new)?;
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
+    caller::limits(&request)?.credential(caller.0.subject.id())?;
     let verb =
         async |conn: &mut Connection| personal_tokens::rotate(conn, &terms, token.id, overlap, (&new, &signed)).await;
     match app.cut(verb).await?.map_err(|full| Problem::Conflict(full.to_string()))? {

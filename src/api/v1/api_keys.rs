@@ -10,7 +10,7 @@ use crate::access::Subject;
 use crate::access::key_making;
 use crate::access::scoping::{self, Maker, Purpose, Wanted, WantedPermissions};
 use crate::api::body;
-use crate::api::caller::Known;
+use crate::api::caller::{self, Known};
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::credentials::issue::{Issued, NewKey, issue};
@@ -201,6 +201,7 @@ pub async fn post(
     caller.may_at(&app, Thing::Keys, Verb::Write, &PlacePath::workspace_itself(new.workspace))?;
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
+    caller::limits(&request)?.credential(caller.0.subject.id())?;
     let issued = app.db.write(async |conn| issue(conn, &terms, ApiKeyId::fresh(), &new).await).await?;
     let issued = issued.map_err(|full| Problem::Conflict(full.to_string()))?;
     let issued = issued.ok_or_else(|| Problem::Internal("a fresh id was taken".to_owned()))?;
@@ -244,6 +245,7 @@ pub async fn rotate_one(
     })?;
     let origin = origin_of(&request);
     let terms = app.credential_terms(&origin, caller.0.subject.id());
+    caller::limits(&request)?.credential(caller.0.subject.id())?;
     let rotated = app.cut(async |conn| rotate(conn, &terms, key.id, overlap).await).await?;
     match rotated.map_err(|full| Problem::Conflict(full.to_string()))? {
         Some(issued) => made(&app, issued).await,

@@ -14,7 +14,7 @@ use crate::access::action::Action;
 use crate::access::policy::{self, Decision};
 use crate::access::scoping::{self, Maker, Purpose, Wanted as WantedScoping, WantedPermissions};
 use crate::api::body;
-use crate::api::caller::{ClientManager, ClientViewer};
+use crate::api::caller::{self, ClientManager, ClientViewer};
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::db::{self, Connection};
@@ -228,7 +228,8 @@ pub async fn create(
         options: ClientOptions { jwks: keys(new.jwks)?, ..ClientOptions::default() },
     };
     let narrowed = Narrowed { reach: scoping.reach, permissions: Some(scoping.permissions) };
-    let logo = fetched(&app, new.logo_uri.as_deref()).await?;
+    caller::limits(&request)?.credential(manager.subject.id())?;
+    let logo = fetched(&app, &request, &manager, new.logo_uri.as_deref()).await?;
     let registrar = Registrar { workspace, person: person(&manager), administers: manager.subject.is_admin() };
     let id = Uuid::from_bytes(app.random.bytes());
     let origin = origin_of(&request);
@@ -291,7 +292,7 @@ pub async fn change(
     }
     let tree = app.tree().await?;
     let wish = wish(&tree, &manager, &known, &change)?;
-    let logo = fetched(&app, change.logo_uri.as_deref()).await?;
+    let logo = fetched(&app, &request, &manager, change.logo_uri.as_deref()).await?;
     let origin = origin_of(&request);
     let (terms, by) = (app.terms(&origin), person(&manager));
     let verb = async |conn: &mut Connection| {
@@ -364,6 +365,7 @@ pub async fn rotate(
     let replacement = ClientSecretId(Uuid::from_bytes(app.random.bytes()));
     let origin = origin_of(&request);
     let (terms, by) = (app.terms(&origin), person(&manager));
+    caller::limits(&request)?.credential(manager.subject.id())?;
     match app.cut(async |conn| rotate_secret(conn, &terms, by, &id, overlap, replacement).await).await? {
         RotateSecret::Rotated { secret, replaced } => {
             let rotated = Rotated { client_secret: secret.reveal().to_owned(), replaced: replaced.into() };
@@ -542,14 +544,21 @@ fn uris(texts: &[String]) -> Result<Vec<RedirectUri>, Problem> {
 }
 
 /// The picture at a URL; an empty one takes it away.
-async fn fetched(app: &App, url: Option<&str>) -> Result<Option<NewLogo>, Problem> {
-    match url {
-        None => Ok(None),
-        Some("") => Ok(Some(NewLogo::Nothing)),
-        Some(url) => match client_logo::fetch(app, url).await {
-            Ok(logo) => Ok(Some(NewLogo::Picture(logo, Some(url.to_owned())))),
-            Err(why) => Err(Problem::Refused(format!("logo_uri: {why}"))),
-        },
+async fn fetched(
+    app: &App,
+    request: &HttpRequest,
+    manager: &Principal,
+    url: Option<&str>,
+) -> Result<Option<NewLogo>, Problem> {
+    let url = match url {
+        None => return Ok(None),
+        Some("") => return Ok(Some(NewLogo::Nothing)),
+        Some(url) => url,
+    };
+    caller::limits(request)?.logo(manager.subject.id())?;
+    match client_logo::fetch(app, url).await {
+        Ok(logo) => Ok(Some(NewLogo::Picture(logo, Some(url.to_owned())))),
+        Err(why) => Err(Problem::Refused(format!("logo_uri: {why}"))),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::http::form::Fields;
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, see_other, urls};
 use crate::types::{GrantId, Scope, SubjectId, known_scopes as known};
 use crate::web::components::Choice;
 use crate::web::shell::Shell;
@@ -79,7 +79,7 @@ pub async fn get(
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     PageForm(form): PageForm<TokenForm>,
 ) -> Result<Page<TokenPage>, PageError> {
     make(&app, &request, &signed_in, &form).await.map(Page).map_err(|refusal| refusal.to(&request))

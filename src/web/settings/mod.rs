@@ -7,6 +7,7 @@ pub mod components;
 mod device;
 pub mod jwt_token;
 pub mod keys;
+mod notice;
 pub mod passkeys;
 pub mod password;
 pub mod profile;

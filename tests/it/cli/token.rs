@@ -33,9 +33,17 @@ fn a_token_is_made_for_somebody_listed_without_itself_and_revoked_for_good() {
     assert_eq!((&item["name"], &item["state"], &item["jti"]), (&"CI".into(), &"active".into(), &claims["jti"]));
     assert!(!listed.to_string().contains(token));
     let id = made["id"].as_str().unwrap();
+    let next = json(&["token-rotate", id, "--overlap", "2d"]);
+    assert_ne!(next["access_token"], made["access_token"]);
+    assert_eq!((&next["name"], &next["scopes"]), (&made["name"], &made["scopes"]));
+    assert_refused(&run(&["token-rotate", id]), 1, "has a successor already");
+    assert_refused(&run(&["token-rotate", "01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c56"]), 1, "no token with the id");
+    assert_eq!(run(&["token-rotate", id, "--overlap", "8d"]).status.code(), Some(2));
     assert_eq!(json(&["token-revoke", id])["revoked"], id);
     assert_refused(&run(&["token-revoke", id]), 1, id);
-    assert_eq!(json(&["token-list"])["items"][0]["state"], "revoked");
+    let (listed, next) = (json(&["token-list"]), next["id"].as_str().unwrap());
+    let states: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| (&item["id"], &item["state"])).collect();
+    assert_eq!(states, [(&next.into(), &"active".into()), (&id.into(), &"revoked".into())]);
     for (more, words) in [
         (&["--user", "nobody"][..], "nobody with the user name"),
         (&["--user", "ada", "--scopes", "mgmt.admin"], "not yours to give"),

@@ -210,6 +210,11 @@ impl Form {
         self.without(name).and(name, value)
     }
 
+    /// Sends it elsewhere, as an attacker can.
+    pub fn sent_to(self, action: &str) -> Self {
+        Self { action: action.to_owned(), ..self }
+    }
+
     /// Sends one field more.
     pub fn and(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));

@@ -59,9 +59,7 @@ impl Witness {
     /// Fails when a secret stands in any column of any table, or in what was logged.
     pub fn search(&self, database: &SecretString) {
         let secrets = lock(&self.secrets).clone();
-        let (url, rows) = (database.clone(), std::thread::spawn);
-        let rows = rows(move || every_row(&url)).join().expect("the census of the database");
-        for (table, row) in rows {
+        for (table, row) in rows(database) {
             assert!(!secrets.iter().any(|secret| row.contains(secret)), "a secret is in the table {table}: {row}");
         }
         let log = String::from_utf8_lossy(&lock(&LOG)[self.log_began..]).into_owned();
@@ -84,6 +82,11 @@ struct Line {
 }
 
 /// Every row of every table as text, with the table's name.
+pub fn rows(database: &SecretString) -> Vec<(String, String)> {
+    let url = database.clone();
+    std::thread::spawn(move || every_row(&url)).join().expect("the census of the database")
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn every_row(database: &SecretString) -> Vec<(String, String)> {
     let mut conn = Connector::new(database).unwrap().connect().await.unwrap();

@@ -4,7 +4,10 @@ use chrono::TimeDelta;
 use portcullis::credentials::{NewKey, limit};
 use portcullis::http::urls;
 use portcullis::identity::add_person::NewPerson;
+use portcullis::jobs::last_used;
 use portcullis::types::SubjectId;
+use reqwest::header::AUTHORIZATION;
+use serde_json::json;
 
 use crate::support::answer::Form;
 use crate::support::keys::Key;
@@ -231,4 +234,25 @@ async fn a_preset_fills_in_what_fits_a_client_or_a_pipeline() {
     assert!(personal.body.contains(r#"<option value="90" data-words="for 90 days" selected>"#), "{}", personal.body);
     assert_eq!(ci.form("Create Key").value("name"), "CI/CD Pipeline");
     assert!(ci.body.contains(r#"<option value="30" data-words="for 30 days" selected>"#), "{}", ci.body);
+}
+
+/// A stolen key, noticed: what is unusual is said where its owner looks.
+#[tokio::test]
+async fn a_key_that_is_used_from_elsewhere_is_pointed_out() {
+    let app = TestApp::configured(|config| config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    let ada = app.person("ada").await;
+    ada.sign_in().await;
+    let key = app.key(&ada).await;
+    for address in ["192.0.2.7", "203.0.113.9"] {
+        let request = app.mcp_request("list_services", json!({})).header("x-forwarded-for", address);
+        app.send(request.header(AUTHORIZATION, format!("Bearer {}", key.secret))).await.assert(200);
+        last_used::write(app.app()).await.unwrap();
+    }
+    for page in [urls::KEYS.to_owned(), path(urls::KEY, &key)] {
+        let words = ada.get(&page).await.assert(200).words();
+        assert!(words.contains("used from a new network, 203.0.113.0/24"), "{page}: {words}");
+    }
+    app.clock().advance(TimeDelta::days(8));
+    ada.sign_in().await;
+    assert!(!ada.get(urls::KEYS).await.assert(200).words().contains("Unusual"));
 }

@@ -9,7 +9,7 @@ use super::fields::{self, ClientFields};
 use super::{above, changeable, method_words, subject, type_words};
 use crate::access::scoping::Purpose;
 use crate::app::App;
-use crate::db::Connection;
+use crate::db::{self, Connection};
 use crate::grants::change_client::{ChangeClient, Wish, change_client};
 use crate::grants::client::Listed;
 use crate::grants::client_metadata::AuthMethod;
@@ -47,7 +47,8 @@ pub async fn get(
         None => (Reach::Everywhere, None),
     };
     let fields = ClientFields::of(&known.client, &reach, permissions.as_ref());
-    Ok(Page(page(&app, &signed_in, &known, &fields, Errors::none())))
+    let page = page(&app, &signed_in, &known, &fields, Errors::none()).await;
+    page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
 /// `POST /settings/clients/{id}/edit`.
@@ -58,12 +59,25 @@ pub async fn post(
     Fresh(signed_in): Fresh<SignedIn>,
     PageForm(form): PageForm<EditForm>,
 ) -> Result<HttpResponse, PageError> {
-    let known = changeable(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
+    change(&app, &request, &id, &signed_in, &form).await.map_err(|refusal| refusal.to(&request))
+}
+
+async fn change(
+    app: &App,
+    request: &HttpRequest,
+    id: &str,
+    signed_in: &SignedIn,
+    form: &EditForm,
+) -> Result<HttpResponse, Refusal> {
+    let known = changeable(app, signed_in, id).await?;
     let mut errors = Errors::none();
-    let again = |errors| Page(page(&app, &signed_in, &known, &form.fields, errors)).into_response();
-    let maker = known.ownership.as_ref().map(|_| subject(&signed_in));
-    let Some(understood) = form.fields.understood(&app, maker.as_ref(), &mut errors) else {
-        return Ok(again(errors));
+    let again = async |errors| {
+        let page = page(app, signed_in, &known, &form.fields, errors).await?;
+        Ok(Page(page).into_response())
+    };
+    let maker = known.ownership.as_ref().map(|_| subject(signed_in));
+    let Some(understood) = form.fields.understood(&*app.tree().await?, maker.as_ref(), &mut errors) else {
+        return again(errors).await;
     };
     let wish = Wish {
         name: form.fields.name.clone(),
@@ -73,25 +87,31 @@ pub async fn post(
         scope: known.ownership.as_ref().map_or(known.client.scope.clone(), |_| scope_of(&understood.permissions)),
         narrowed: Narrowed { reach: understood.reach, permissions: Some(understood.permissions) },
     };
-    let origin = origin_of(&request);
+    let origin = origin_of(request);
     let (terms, by) = (app.terms(&origin), Some(signed_in.person.id));
-    let verb = async |conn: &mut Connection| change_client(conn, &terms, by, &id, wish.clone()).await;
-    match app.cut(verb).await.map_err(|error| Refusal::from(error).to(&request))? {
+    let verb = async |conn: &mut Connection| change_client(conn, &terms, by, id, wish.clone()).await;
+    match app.cut(verb).await? {
         ChangeClient::Changed { ended } => {
             let done = if ended > 0 { "wider" } else { "changed" };
-            Ok(see_other(&link(&app.at(&urls::CLIENT.replace("{id}", &id)), &[("done", done)])).finish())
+            Ok(see_other(&link(&app.at(&urls::CLIENT.replace("{id}", id)), &[("done", done)])).finish())
         }
         ChangeClient::Refused(flaw) => {
             fields::explain(&flaw, &mut errors);
-            Ok(again(errors))
+            again(errors).await
         }
-        ChangeClient::Gone => Err(Refusal::NotFound.to(&request)),
+        ChangeClient::Gone => Err(Refusal::NotFound),
     }
 }
 
-fn page(app: &App, signed_in: &SignedIn, known: &Listed, fields: &ClientFields, errors: Errors) -> EditPage {
+async fn page(
+    app: &App,
+    signed_in: &SignedIn,
+    known: &Listed,
+    fields: &ClientFields,
+    errors: Errors,
+) -> Result<EditPage, db::Error> {
     let site = Site::of(&app.config.server.public_url);
-    EditPage {
+    Ok(EditPage {
         above: above(&site, Some(known)),
         action: site.of_client(urls::EDIT_CLIENT, &known.client.id),
         back: site.of_client(urls::CLIENT, &known.client.id),
@@ -101,12 +121,12 @@ fn page(app: &App, signed_in: &SignedIn, known: &Listed, fields: &ClientFields, 
         name: fields.name.clone(),
         redirect_uris: fields.redirect_uris.clone(),
         jwks: fields.jwks.clone(),
-        scoping: ScopingView::new(app, &subject(signed_in), Purpose::Client, &fields.scoping),
+        scoping: ScopingView::of(app, &subject(signed_in), Purpose::Client, &fields.scoping).await?,
         is_scoped: known.ownership.is_some(),
         errors,
         shell: Shell::of(app, signed_in, Menu::Clients),
         site,
-    }
+    })
 }
 
 /// The form.

@@ -7,11 +7,10 @@ use serde_json::Value;
 
 use crate::access::Subject;
 use crate::access::scoping::{Purpose, Scoping};
-use crate::app::App;
 use crate::grants::add_client::Flaw;
 use crate::grants::client::{Client, ClientOptions};
 use crate::grants::client_metadata::MAX_REDIRECT_URIS;
-use crate::places::Reach;
+use crate::places::{Reach, Tree};
 use crate::types::{Permissions, RedirectUri};
 use crate::web::components::Errors;
 use crate::web::scoping::{ScopingError, ScopingFields};
@@ -52,7 +51,7 @@ impl ClientFields {
     }
 
     /// Judges each field by itself; what is wrong is said of each. Without a maker, nothing is narrowed.
-    pub(super) fn understood(&self, app: &App, maker: Option<&Subject>, errors: &mut Errors) -> Option<Understood> {
+    pub(super) fn understood(&self, tree: &Tree, maker: Option<&Subject>, errors: &mut Errors) -> Option<Understood> {
         if self.name.trim().is_empty() {
             errors.add("name", "Enter a name that people will recognise.");
         }
@@ -70,7 +69,7 @@ impl ClientFields {
             errors.add("jwks", "This is no JSON Web Key Set: paste the whole {\"keys\": […]}.");
         }
         let unscoped = || Scoping { reach: Reach::Everywhere, permissions: Permissions::all() };
-        let scoping = maker.map_or_else(|| Ok(unscoped()), |maker| self.scoping.judge(app, maker, Purpose::Client));
+        let scoping = maker.map_or_else(|| Ok(unscoped()), |maker| self.scoping.judge(maker, Purpose::Client, tree));
         if let Err(ScopingError { field, words }) = &scoping {
             errors.add(field, words.clone());
         }

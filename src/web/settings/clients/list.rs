@@ -49,7 +49,7 @@ pub async fn get(
 async fn list(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<ListPage, db::Error> {
     let site = Site::of(&app.config.server.public_url);
     let shell = Shell::of(app, signed_in, Menu::Clients);
-    let (workspace, person) = (chosen_workspace(app, &shell), &signed_in.person);
+    let (workspace, person) = (chosen_workspace(signed_in, &*app.tree().await?), &signed_in.person);
     let manages = manages(person, workspace);
     let whose = Whose::Workspaces {
         of: workspace.into_iter().collect(),

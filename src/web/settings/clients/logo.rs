@@ -12,11 +12,12 @@ use crate::errands::client_logo as errand;
 use crate::grants::change_client::{NewLogo, change_logo};
 use crate::grants::client::Listed;
 use crate::grants::client_logo;
+use crate::http::making::MakingLimits;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::upload::Upload;
 use crate::http::{Fresh, PageError, Refusal, SignedIn, see_other, urls};
-use crate::types::Logo;
+use crate::types::{Logo, SubjectId};
 use crate::web::components::{Crumb, Errors, link};
 use crate::web::shell::{Menu, Shell};
 
@@ -41,7 +42,7 @@ pub async fn post(
     upload: Upload,
 ) -> Result<HttpResponse, PageError> {
     let known = changeable(&app, &signed_in, &id).await.map_err(|refusal| refusal.to(&request))?;
-    match wanted(&app, &upload).await {
+    match wanted(&app, &request, &signed_in, &upload).await.map_err(|refusal| refusal.to(&request))? {
         Ok(logo) => {
             let origin = origin_of(&request);
             let (terms, by) = (app.terms(&origin), Some(signed_in.person.id));
@@ -57,20 +58,28 @@ pub async fn post(
 }
 
 /// The picture that is wanted: the one that was chosen, else the one at a URL; none when that is asked for.
-async fn wanted(app: &App, upload: &Upload) -> Result<NewLogo, Errors> {
+async fn wanted(
+    app: &App,
+    request: &HttpRequest,
+    signed_in: &SignedIn,
+    upload: &Upload,
+) -> Result<Result<NewLogo, Errors>, Refusal> {
     let url = upload.text("url").trim();
-    match (upload.text("do"), upload.file("image")) {
-        ("remove", _) => Ok(NewLogo::Nothing),
-        (_, Some(bytes)) => match Logo::read(bytes.to_vec()) {
+    if upload.text("do") == "remove" {
+        return Ok(Ok(NewLogo::Nothing));
+    }
+    MakingLimits::of(request)?.logo(SubjectId::Person(signed_in.person.id))?;
+    Ok(match upload.file("image") {
+        Some(bytes) => match Logo::read(bytes.to_vec()) {
             Ok(logo) => Ok(NewLogo::Picture(logo, None)),
             Err(why) => Err(Errors::one("image", format!("This file cannot be used: {why}."))),
         },
-        (_, None) if url.is_empty() => Err(Errors::one("image", "Choose a file, or enter a URL.")),
-        (_, None) => match errand::fetch(app, url).await {
+        None if url.is_empty() => Err(Errors::one("image", "Choose a file, or enter a URL.")),
+        None => match errand::fetch(app, url).await {
             Ok(logo) => Ok(NewLogo::Picture(logo, Some(url.to_owned()))),
             Err(why) => Err(Errors::one("url", format!("This image cannot be used: {why}."))),
         },
-    }
+    })
 }
 
 async fn show(

@@ -24,9 +24,9 @@ use crate::grants::client_metadata::AuthMethod;
 use crate::http::page::Site;
 use crate::http::{Refusal, SignedIn};
 use crate::identity::Person;
+use crate::places::Tree;
 use crate::types::PlaceId;
 use crate::web::components::Crumb;
-use crate::web::shell::Shell;
 
 /// The client of that id, if it is this person's to manage; of any other nobody learns whether it is there.
 async fn managed(app: &App, signed_in: &SignedIn, id: &str) -> Result<Listed, Refusal> {
@@ -60,9 +60,8 @@ fn subject(signed_in: &SignedIn) -> Subject {
 }
 
 /// The workspace that the page shows.
-fn chosen_workspace(app: &App, shell: &Shell) -> Option<PlaceId> {
-    let name = &shell.workspace()?.name;
-    app.places.tree().find(name).map(|place| place.id)
+fn chosen_workspace(signed_in: &SignedIn, tree: &Tree) -> Option<PlaceId> {
+    signed_in.workspace(tree).map(|place| place.id)
 }
 
 /// True when they manage this workspace, or everything.

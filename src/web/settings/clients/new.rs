@@ -9,17 +9,19 @@ use super::fields::{self, ClientFields, Understood};
 use super::{Preview, above, chosen_workspace, method_words, subject};
 use crate::access::scoping::Purpose;
 use crate::app::App;
-use crate::db::Connection;
+use crate::db::{self, Connection};
 use crate::errands::client_logo;
 use crate::grants::add_client::Plan;
 use crate::grants::change_client::{self, NewLogo};
 use crate::grants::client_metadata::AuthMethod;
 use crate::grants::register_client::{Narrowed, Registering, Registrar, register_client, scope_of};
 use crate::http::form::Fields;
+use crate::http::making::MakingLimits;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, once, see_other, urls};
-use crate::types::{Logo, PlaceId, Words};
+use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, once, see_other, urls};
+use crate::places::{Place, Tree};
+use crate::types::{Logo, PlaceId, SubjectId, Words};
 use crate::web::components::{Choice, Crumb, Errors};
 use crate::web::consent::within;
 use crate::web::scoping::{ScopingFields, ScopingView};
@@ -58,70 +60,83 @@ impl Fields for NewForm {
 }
 
 /// `GET /settings/clients/new`.
-pub async fn get(app: Data<App>, Fresh(signed_in): Fresh<SignedIn>, query: Query<NewQuery>) -> Page<NewPage> {
-    let shell = Shell::of(&app, &signed_in, Menu::Clients);
-    let scoping = chosen_workspace(&app, &shell).map(ScopingFields::starting_at).unwrap_or_default();
-    let form = NewForm {
-        form: once::fresh(&app),
-        kind: query.kind.clone(),
-        fields: ClientFields { scoping, ..ClientFields::default() },
-        ..NewForm::default()
+pub async fn get(
+    app: Data<App>,
+    request: HttpRequest,
+    Fresh(signed_in): Fresh<SignedIn>,
+    query: Query<NewQuery>,
+) -> Result<Page<NewPage>, PageError> {
+    let page = async {
+        let workspace = chosen_workspace(&signed_in, &*app.tree().await?);
+        let scoping = workspace.map(ScopingFields::starting_at).unwrap_or_default();
+        let form = NewForm {
+            form: once::fresh(&app),
+            kind: query.kind.clone(),
+            fields: ClientFields { scoping, ..ClientFields::default() },
+            ..NewForm::default()
+        };
+        page(&app, &signed_in, &form, Errors::none(), None).await
     };
-    Page(page(&app, &signed_in, shell, &form, Errors::none(), None))
+    page.await.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
 /// `POST /settings/clients/new`: registers the client, and shows its secret this once.
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     PageForm(form): PageForm<NewForm>,
 ) -> Result<HttpResponse, PageError> {
-    let shell = Shell::of(&app, &signed_in, Menu::Clients);
-    let mut errors = Errors::none();
-    let workspace = chosen_workspace(&app, &shell);
-    let understood = understood(&app, &signed_in, &form, &mut errors);
+    make(&app, &request, &signed_in, &form).await.map_err(|refusal| refusal.to(&request))
+}
+
+async fn make(app: &App, request: &HttpRequest, signed_in: &SignedIn, form: &NewForm) -> Result<HttpResponse, Refusal> {
+    let (mut errors, tree) = (Errors::none(), app.tree().await?);
+    let again = async |errors, preview| {
+        let page = page(app, signed_in, form, errors, preview).await?;
+        Ok(Page(page).into_response())
+    };
+    let workspace = signed_in.workspace(&tree);
+    let understood = understood(&tree, signed_in, form, &mut errors);
     let (Some((method, understood)), Some(workspace)) = (understood, workspace) else {
-        return Ok(Page(page(&app, &signed_in, shell, &form, errors, None)).into_response());
+        return again(errors, None).await;
     };
     if form.action == "preview" {
-        let preview = preview(&app, &signed_in, &shell, &form, &understood);
-        return Ok(Page(page(&app, &signed_in, shell, &form, errors, Some(preview))).into_response());
+        let preview = preview(signed_in, workspace, &tree, form, &understood);
+        return again(errors, Some(preview)).await;
     }
     let logo = match form.logo_url.trim() {
         "" => None,
-        url => match client_logo::fetch(&app, url).await {
+        url => match fetched(app, request, signed_in, url).await? {
             Ok(logo) => Some((logo, url.to_owned())),
             Err(why) => {
                 errors.add("logo_url", format!("This image cannot be used: {why}."));
-                return Ok(Page(page(&app, &signed_in, shell, &form, errors, None)).into_response());
+                return again(errors, None).await;
             }
         },
     };
-    let wish = Wish { workspace, method, understood, logo };
-    match register(&app, &request, &signed_in, &form, &wish).await.map_err(|error| error.to(&request))? {
+    let wish = Wish { workspace: workspace.id, method, understood, logo };
+    match register(app, request, signed_in, form, &wish).await? {
         Registering::Client { id, secret } => {
-            let site = Site::of(&app.config.server.public_url);
-            Ok(Page(MadePage {
-                above: above(&site, None),
-                href: site.of_client(urls::CLIENT, &id),
-                name: Foreign::new(&form.fields.name),
-                id,
-                secret: secret.map(|secret| secret.reveal().to_owned()),
-                method: method_words(method),
-                issuer: app.issuer().to_owned(),
-                token_endpoint: app.at(urls::TOKEN),
-                shell,
-                site,
-            })
-            .into_response())
+            let secret = secret.map(|secret| secret.reveal().to_owned());
+            Ok(Page(MadePage::new(app, signed_in, form, method, (id, secret))).into_response())
         }
         Registering::Already(id) => Ok(see_other(&app.at(&urls::CLIENT.replace("{id}", &id))).finish()),
         Registering::Refused(flaw) => {
             fields::explain(&flaw, &mut errors);
-            Ok(Page(page(&app, &signed_in, shell, &form, errors, None)).into_response())
+            again(errors, None).await
         }
     }
+}
+
+async fn fetched(
+    app: &App,
+    request: &HttpRequest,
+    signed_in: &SignedIn,
+    url: &str,
+) -> Result<Result<Logo, String>, Refusal> {
+    MakingLimits::of(request)?.logo(SubjectId::Person(signed_in.person.id))?;
+    Ok(client_logo::fetch(app, url).await)
 }
 
 /// A form that was understood, with what had to be fetched for it.
@@ -133,7 +148,7 @@ struct Wish {
 }
 
 fn understood(
-    app: &App,
+    tree: &Tree,
     signed_in: &SignedIn,
     form: &NewForm,
     errors: &mut Errors,
@@ -142,7 +157,7 @@ fn understood(
     if method.is_none() {
         errors.add("type", "Choose whether the client can keep a secret.");
     }
-    let understood = form.fields.understood(app, Some(&subject(signed_in)), errors)?;
+    let understood = form.fields.understood(tree, Some(&subject(signed_in)), errors)?;
     Some((method?, understood))
 }
 
@@ -191,27 +206,26 @@ async fn register(
     Ok(app.db.write(verb).await?)
 }
 
-fn preview(app: &App, signed_in: &SignedIn, shell: &Shell, form: &NewForm, understood: &Understood) -> Preview {
+fn preview(signed_in: &SignedIn, workspace: &Place, tree: &Tree, form: &NewForm, understood: &Understood) -> Preview {
     let Understood { redirect_uris, reach, permissions, .. } = understood;
-    let workspace = shell.workspace().map(|workspace| workspace.title.to_string()).unwrap_or_default();
+    let workspace = Foreign::new(&workspace.title);
     let identity = match signed_in.person.is_admin {
         true => Identity::Administrator,
         false => Identity::Colleague(Foreign::new(&format!("{} ({workspace})", signed_in.person.username))),
     };
-    let within = within(reach, &app.places.tree());
+    let within = within(reach, tree);
     Preview { within, ..Preview::new(&form.fields.name, identity, redirect_uris, &scope_of(permissions)) }
 }
 
-fn page(
+async fn page(
     app: &App,
     signed_in: &SignedIn,
-    shell: Shell,
     form: &NewForm,
     errors: Errors,
     preview: Option<Preview>,
-) -> NewPage {
+) -> Result<NewPage, db::Error> {
     let site = Site::of(&app.config.server.public_url);
-    NewPage {
+    Ok(NewPage {
         above: above(&site, None),
         form: form.form.clone(),
         kinds: kinds(&form.kind),
@@ -220,12 +234,12 @@ fn page(
         redirect_uris: form.fields.redirect_uris.clone(),
         jwks: form.fields.jwks.clone(),
         logo_url: form.logo_url.clone(),
-        scoping: ScopingView::new(app, &subject(signed_in), Purpose::Client, &form.fields.scoping),
+        scoping: ScopingView::of(app, &subject(signed_in), Purpose::Client, &form.fields.scoping).await?,
         errors,
         preview,
-        shell,
+        shell: Shell::of(app, signed_in, Menu::Clients),
         site,
-    }
+    })
 }
 
 fn kinds(chosen: &str) -> Vec<Choice> {
@@ -346,6 +360,28 @@ impl NewPage {
 }
 
 impl MadePage {
+    fn new(
+        app: &App,
+        signed_in: &SignedIn,
+        form: &NewForm,
+        method: AuthMethod,
+        (id, secret): (String, Option<String>),
+    ) -> Self {
+        let site = Site::of(&app.config.server.public_url);
+        Self {
+            above: above(&site, None),
+            href: site.of_client(urls::CLIENT, &id),
+            name: Foreign::new(&form.fields.name),
+            id,
+            secret,
+            method: method_words(method),
+            issuer: app.issuer().to_owned(),
+            token_endpoint: app.at(urls::TOKEN),
+            shell: Shell::of(app, signed_in, Menu::Clients),
+            site,
+        }
+    }
+
     /// The page in each of its states.
     pub fn samples() -> Vec<Self> {
         let (site, id) = (Site::sample(), "01936a5e7c1d7f3a9d7e2b7f1f0f6c55".to_owned());

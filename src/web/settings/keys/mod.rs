@@ -16,7 +16,9 @@ use actix_web::web::{Data, Query};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use uuid::Uuid;
 
+use super::notice::Notice;
 use crate::access::Subject;
 use crate::app::App;
 use crate::credentials::{After, ApiKey, Listing, Seen, Sort, State, api_key, list};
@@ -24,6 +26,7 @@ use crate::db;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, Refusal, SignedIn, urls};
 use crate::identity::{Person, User, service_account};
+use crate::places::Tree;
 use crate::types::{ApiKeyId, PlaceId, ServiceAccountId, SubjectId, Thing, UserId};
 use crate::web::components::{Badge, Choice, Crumb, Expiry, Pager, Tone, Toolbar, link};
 use crate::web::scoping::ScopingWords;
@@ -110,6 +113,8 @@ pub struct KeyRow {
     pub expires: Expiry,
     /// How it stands.
     pub state: Badge,
+    /// What was unusual about its use lately.
+    pub notice: Option<Notice>,
     /// True when it is over.
     pub ended: bool,
     /// True when the person may have another made in its place.
@@ -136,14 +141,15 @@ impl LastUse {
     }
 }
 
-/// The names of those whose keys are shown.
+/// Whose the keys are that are shown, and what was unusual about them.
 #[derive(Default)]
-struct Names {
+struct Beside {
     people: HashMap<UserId, String>,
     accounts: HashMap<ServiceAccountId, String>,
+    notices: HashMap<Uuid, Notice>,
 }
 
-impl Names {
+impl Beside {
     async fn of(app: &App, keys: &[ApiKey]) -> Result<Self, db::Error> {
         let (mut people, mut accounts) = (Vec::new(), Vec::new());
         for key in keys {
@@ -156,7 +162,8 @@ impl Names {
         let mut conn = app.db.read().await?;
         let people = User::names(&mut conn, &people).await?.into_iter().collect();
         let accounts = service_account::names(&mut conn, &accounts).await?.into_iter().collect();
-        Ok(Self { people, accounts })
+        let notices = Notice::of(&mut conn, keys.iter().map(|key| key.id.0), app.clock.now()).await?;
+        Ok(Self { people, accounts, notices })
     }
 
     fn of_owner(&self, app: &App, key: &ApiKey, person: &Person) -> Foreign {
@@ -173,19 +180,20 @@ impl Names {
 }
 
 impl KeyRow {
-    fn new(app: &App, signed_in: &SignedIn, key: &ApiKey, names: &Names) -> Self {
+    fn new(app: &App, signed_in: &SignedIn, key: &ApiKey, beside: &Beside) -> Self {
         let (tree, servers, now) = (app.places.tree(), app.servers.enabled(), app.clock.now());
         let may_hold = subject(signed_in).may_hold(Thing::Keys, key.owner(), key.workspace_id);
         Self {
             id: key.id.to_string(),
             name: Foreign::new(key.name.as_str()),
             prefix: key.prefix.clone(),
-            owner: names.of_owner(app, key, &signed_in.person),
+            owner: beside.of_owner(app, key, &signed_in.person),
             scoping: ScopingWords::of(&key.reach, Some(&key.permissions), &tree, &servers),
             created: Moment::new(key.created_at, now),
             used: LastUse::of(key, now),
             expires: Expiry::new(key.stops_at(), now),
             state: state(key, now),
+            notice: beside.notices.get(&key.id.0).cloned(),
             ended: key.state(now) != State::Active,
             renews: may_hold && key.replaced_by.is_none() && !key.was_revoked_by_another(signed_in.person.id),
         }
@@ -211,7 +219,7 @@ impl KeysPage {
         let over = vec![State::Expired, State::Revoked];
         let listing = Listing {
             seen: seen(&signed_in.person),
-            workspace: chosen_workspace(app, &shell),
+            workspace: chosen_workspace(signed_in, &*app.tree().await?),
             states: if query.show == ENDED { over.clone() } else { vec![State::Active] },
             search: query.q.replace('\0', ""),
             sort,
@@ -234,7 +242,7 @@ impl KeysPage {
         };
         let notice = notice.filter(|key| key.revoked_at.is_some());
         drop(conn);
-        let (of_found, of_ended) = (Names::of(app, &found).await?, Names::of(app, &ended).await?);
+        let (of_found, of_ended) = (Beside::of(app, &found).await?, Beside::of(app, &ended).await?);
         let is_plain = query.q.is_empty() && query.after.is_empty() && query.show.is_empty();
         Ok(Self {
             toolbar: toolbar(&site, query, sort),
@@ -274,8 +282,13 @@ impl KeysPage {
         };
         let numbered =
             |row: KeyRow, number: u8| KeyRow { id: format!("01936a5e-7c1d-7f3a-9d7e-2b7f1f0f6c{number:02}"), ..row };
-        let replaced =
-            KeyRow { state: Badge::new(Tone::Soon, "Being replaced"), used: None, renews: false, ..row.clone() };
+        let replaced = KeyRow {
+            state: Badge::new(Tone::Soon, "Being replaced"),
+            used: None,
+            notice: None,
+            renews: false,
+            ..row.clone()
+        };
         let revoked = KeyRow { state: Badge::new(Tone::Ended, "Revoked"), ended: true, ..row.clone() };
         let pager = Pager {
             shown: "50 keys".to_owned(),
@@ -317,6 +330,7 @@ impl KeyRow {
             }),
             expires: Expiry::new(Some(now + TimeDelta::days(9)), now),
             state: Badge::new(Tone::Good, "Active"),
+            notice: Some(Notice::sample(now)),
             ended: false,
             renews: true,
         }
@@ -362,9 +376,8 @@ fn subject(signed_in: &SignedIn) -> Subject {
 }
 
 /// The workspace that the page shows.
-fn chosen_workspace(app: &App, shell: &Shell) -> Option<PlaceId> {
-    let name = &shell.workspace()?.name;
-    app.places.tree().find(name).map(|place| place.id)
+fn chosen_workspace(signed_in: &SignedIn, tree: &Tree) -> Option<PlaceId> {
+    signed_in.workspace(tree).map(|place| place.id)
 }
 
 fn seen(person: &Person) -> Seen {

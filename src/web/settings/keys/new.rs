@@ -16,7 +16,7 @@ use crate::db;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, see_other, urls};
 use crate::identity::service_account;
 use crate::types::{ApiKeyId, Networks, PlaceId, SubjectId};
 use crate::web::components::{Choice, Crumb, Errors};
@@ -66,17 +66,18 @@ pub async fn get(
     Fresh(signed_in): Fresh<SignedIn>,
     query: Query<NewQuery>,
 ) -> Result<Page<NewKeyPage>, PageError> {
-    let shell = Shell::of(&app, &signed_in, Menu::ApiKeys);
-    let form = NewKeyForm::blank(chosen_workspace(&app, &shell), &query.preset);
-    let page = NewKeyPage::new(&app, &signed_in, shell, &form, Errors::none()).await;
-    page.map(Page).map_err(|error| Refusal::from(error).to(&request))
+    let page = async {
+        let form = NewKeyForm::blank(chosen_workspace(&signed_in, &*app.tree().await?), &query.preset);
+        NewKeyPage::new(&app, &signed_in, &form, Errors::none()).await
+    };
+    page.await.map(Page).map_err(|error: db::Error| Refusal::from(error).to(&request))
 }
 
 /// `POST /settings/keys/new`: the key, shown this once.
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     PageForm(form): PageForm<NewKeyForm>,
 ) -> Result<HttpResponse, PageError> {
     make(&app, &request, &signed_in, &form).await.map_err(|refusal| refusal.to(&request))
@@ -88,12 +89,9 @@ async fn make(
     signed_in: &SignedIn,
     form: &NewKeyForm,
 ) -> Result<HttpResponse, Refusal> {
-    let shell = Shell::of(app, signed_in, Menu::ApiKeys);
-    let new = match judged(app, signed_in, chosen_workspace(app, &shell), form).await? {
+    let new = match judged(app, signed_in, form).await? {
         Ok(new) => new,
-        Err(errors) => {
-            return Ok(Page(NewKeyPage::new(app, signed_in, shell, form, errors).await?).into_response());
-        }
+        Err(errors) => return Ok(Page(NewKeyPage::new(app, signed_in, form, errors).await?).into_response()),
     };
     let id = form.key.parse().unwrap_or_else(|_| ApiKeyId::fresh());
     let origin = origin_of(request);
@@ -102,7 +100,7 @@ async fn make(
         Ok(Some(issued)) => Page(MadePage::new(app, signed_in, &issued)).into_response(),
         Err(full) => {
             let errors = Errors::one("name", sentence(&full));
-            Page(NewKeyPage::new(app, signed_in, shell, form, errors).await?).into_response()
+            Page(NewKeyPage::new(app, signed_in, form, errors).await?).into_response()
         }
         // The page was loaded again: the key is there, and nobody can show it any more.
         Ok(None) => see_other(&app.at(urls::KEYS)).finish(),
@@ -110,15 +108,11 @@ async fn make(
 }
 
 /// What the form asks for, or what is wrong with it.
-async fn judged(
-    app: &App,
-    signed_in: &SignedIn,
-    workspace: Option<PlaceId>,
-    form: &NewKeyForm,
-) -> Result<Result<NewKey, Errors>, db::Error> {
-    let (mut errors, maker, tree) = (Errors::none(), subject(signed_in), app.places.tree());
+async fn judged(app: &App, signed_in: &SignedIn, form: &NewKeyForm) -> Result<Result<NewKey, Errors>, db::Error> {
+    let (mut errors, maker, tree) = (Errors::none(), subject(signed_in), app.tree().await?);
+    let workspace = chosen_workspace(signed_in, &tree);
     let name = form.name.parse::<CredentialName>().map_err(|why| errors.add("name", sentence(&why))).ok();
-    let scoping = form.scoping.judge(app, &maker, Purpose::Standing);
+    let scoping = form.scoping.judge(&maker, Purpose::Standing, &tree);
     let scoping = scoping.map_err(|why| errors.add(why.field, why.words)).ok();
     let expires_at = expiry(&form.expiration, app.clock.now());
     if expires_at.is_none() {
@@ -260,23 +254,17 @@ pub struct NewKeyPage {
 }
 
 impl NewKeyPage {
-    async fn new(
-        app: &App,
-        signed_in: &SignedIn,
-        shell: Shell,
-        form: &NewKeyForm,
-        errors: Errors,
-    ) -> Result<Self, db::Error> {
+    async fn new(app: &App, signed_in: &SignedIn, form: &NewKeyForm, errors: Errors) -> Result<Self, db::Error> {
         let site = Site::of(&app.config.server.public_url);
-        let workspace = chosen_workspace(app, &shell);
+        let shell = Shell::of(app, signed_in, Menu::ApiKeys);
         let place = shell.workspace().map_or("WORKSPACE", |workspace| &workspace.name).to_owned();
         let username = &signed_in.person.username;
         Ok(Self {
             crumbs: crumbs(&site),
             key: form.key.clone(),
             name: form.name.clone(),
-            owners: owners(app, signed_in, workspace, &form.owner).await?,
-            scoping: ScopingView::new(app, &subject(signed_in), Purpose::Standing, &form.scoping),
+            owners: owners(app, signed_in, &form.owner).await?,
+            scoping: ScopingView::of(app, &subject(signed_in), Purpose::Standing, &form.scoping).await?,
             expirations: expirations(&form.expiration),
             networks: form.networks.clone(),
             rate: form.rate.clone(),
@@ -333,17 +321,12 @@ impl NewKeyPage {
 impl View for NewKeyPage {}
 
 /// Whose a key can be: one's own, and the workspace's and its accounts' for those who manage it.
-async fn owners(
-    app: &App,
-    signed_in: &SignedIn,
-    workspace: Option<PlaceId>,
-    chosen: &str,
-) -> Result<Vec<Choice>, db::Error> {
+async fn owners(app: &App, signed_in: &SignedIn, chosen: &str) -> Result<Vec<Choice>, db::Error> {
     let mut owners = vec![Choice::new("me", "You")];
-    let person = &signed_in.person;
+    let (person, tree) = (&signed_in.person, app.tree().await?);
+    let workspace = chosen_workspace(signed_in, &tree);
     let managed = workspace.filter(|workspace| person.is_admin || person.workspaces.manages(*workspace));
     if let Some(workspace) = managed {
-        let tree = app.places.tree();
         let title = tree.get(workspace).map_or_else(String::new, |place| Foreign::new(&place.title).to_string());
         owners.push(Choice::new("workspace", format!("{title} (the workspace itself)")));
         let mut conn = app.db.read().await?;

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
-use super::{KeyRow, Names, crumbs, visible};
+use super::{Beside, KeyRow, crumbs, visible};
 use crate::app::App;
 use crate::credentials::Rate;
 use crate::http::page::{Page, Site, View};
@@ -51,11 +51,11 @@ impl KeyPage {
     async fn of(app: &App, signed_in: &SignedIn, id: &str) -> Result<Self, Refusal> {
         let key = visible(app, signed_in, id).await?;
         let (site, now) = (Site::of(&app.config.server.public_url), app.clock.now());
-        let names = Names::of(app, std::slice::from_ref(&key)).await?;
+        let beside = Beside::of(app, std::slice::from_ref(&key)).await?;
         Ok(Self {
             shell: Shell::of(app, signed_in, Menu::ApiKeys),
             crumbs: crumbs(&site),
-            row: KeyRow::new(app, signed_in, &key, &names),
+            row: KeyRow::new(app, signed_in, &key, &beside),
             revoked: key.revoked_at.map(|at| Moment::new(at, now)),
             networks: key.allowed_networks.to_string(),
             rate: key.rate().map(Rate::a_minute),

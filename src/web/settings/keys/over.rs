@@ -15,7 +15,7 @@ use crate::db::Connection;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, see_other, urls};
 use crate::web::components::{Choice, Crumb, link};
 use crate::web::confirm::ConfirmPage;
 use crate::web::shell::{Menu, Shell};
@@ -94,7 +94,7 @@ pub async fn confirm_replace(
 pub async fn replace(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     id: Path<String>,
     PageForm(ConfirmedForm {}): PageForm<ConfirmedForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -117,7 +117,7 @@ pub async fn confirm_rotate(
 pub async fn rotate(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     id: Path<String>,
     PageForm(form): PageForm<RotateForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -152,7 +152,7 @@ async fn renew(
 async fn renewable(app: &App, signed_in: &SignedIn, id: &str) -> Result<ApiKey, Refusal> {
     let key = visible(app, signed_in, id).await?;
     let subject = subject(signed_in);
-    match key_making::judge_again(&Maker::in_person(&subject), &key, &app.places.tree()) {
+    match key_making::judge_again(&Maker::in_person(&subject), &key, &*app.tree().await?) {
         Ok(()) if !key.was_revoked_by_another(signed_in.person.id) => Ok(key),
         Ok(()) | Err(_) => Err(Refusal::NotFound),
     }

@@ -6,19 +6,17 @@ mod one;
 pub use new::{NewTokenPage, get as new, post as make};
 pub use one::{OnePage, RotatePage, confirm_revoke, confirm_rotate, get as one, revoke, rotate};
 
-use std::collections::HashMap;
-
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Query};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
-use uuid::Uuid;
 
+use super::notice::Notice;
 use crate::app::App;
 use crate::credentials::personal_token::{self, Listing};
-use crate::credentials::{PersonalToken, Sort, State, habit};
-use crate::db::{self, Connection, QueryResult};
+use crate::credentials::{PersonalToken, Sort, State};
+use crate::db;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, Refusal, SignedIn};
 use crate::web::components::{Badge, Choice, Expiry, Pager, Tone, Toolbar, link};
@@ -119,29 +117,6 @@ pub struct TokenRow {
     pub ended: bool,
 }
 
-/// Something unusual about the use of a token.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// When.
-    pub at: Moment,
-    /// What.
-    pub words: String,
-}
-
-/// For so long the list tells of it.
-const TOLD_FOR: TimeDelta = TimeDelta::days(7);
-
-/// What was unusual about these tokens lately, by their ids.
-async fn notices(
-    conn: &mut Connection,
-    tokens: &[PersonalToken],
-    now: DateTime<Utc>,
-) -> QueryResult<HashMap<Uuid, Notice>> {
-    let ids = tokens.iter().map(|token| token.id.0).collect();
-    let found = habit::notices(conn, &ids, now - TOLD_FOR).await?;
-    Ok(found.into_iter().map(|(id, at, words)| (id, Notice { at: Moment::new(at, now), words })).collect())
-}
-
 /// The last use of a token.
 #[derive(Clone, Debug)]
 pub struct LastUse {
@@ -219,7 +194,7 @@ impl TokensPage {
             _ => personal_token::list(&mut conn, &over, now).await?,
         };
         let old = personal_token::made_before(&mut conn, owner, now - ROTATE_AFTER, now).await?;
-        let mut notices = notices(&mut conn, &found, now).await?;
+        let mut notices = Notice::of(&mut conn, found.iter().map(|token| token.id.0), now).await?;
         let mut rows = |tokens: &[PersonalToken]| {
             tokens.iter().map(|token| TokenRow::new(app, token, notices.remove(&token.id.0), now)).collect()
         };
@@ -297,10 +272,7 @@ impl TokenRow {
             }),
             expires: Expiry::new(Some(now + TimeDelta::days(70)), now),
             state: Badge::new(Tone::Good, "Active"),
-            notice: Some(Notice {
-                at: Moment::new(now - TimeDelta::hours(2), now),
-                words: "used from a new network, 192.0.2.0/24".to_owned(),
-            }),
+            notice: Some(Notice::sample(now)),
             ended: false,
         }
     }

@@ -14,11 +14,13 @@ use crate::access::scoping::{Maker, Purpose};
 use crate::app::App;
 use crate::credentials::personal_tokens::{self, NewToken};
 use crate::crypto::PlainToken;
+use crate::db;
 use crate::grants::sign::SigningError;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, urls};
+use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, urls};
+use crate::places::Tree;
 use crate::types::{PersonalTokenId, Scope, known_scopes as known};
 use crate::upstreams::server;
 use crate::web::components::{Choice, Crumb, Errors};
@@ -52,15 +54,20 @@ impl Fields for NewTokenForm {
 }
 
 /// `GET /settings/tokens/new`.
-pub async fn get(app: Data<App>, Fresh(signed_in): Fresh<SignedIn>) -> Page<NewTokenPage> {
-    Page(NewTokenPage::new(&app, &signed_in, &NewTokenForm::blank(&app), Errors::none()))
+pub async fn get(
+    app: Data<App>,
+    request: HttpRequest,
+    Fresh(signed_in): Fresh<SignedIn>,
+) -> Result<Page<NewTokenPage>, PageError> {
+    let page = NewTokenPage::blank(&app, &signed_in).await;
+    page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
 /// `POST /settings/tokens/new`: the same page, with the token in it this once.
 pub async fn post(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     PageForm(form): PageForm<NewTokenForm>,
 ) -> Result<Page<NewTokenPage>, PageError> {
     make(&app, &request, &signed_in, &form).await.map(Page).map_err(|refusal| refusal.to(&request))
@@ -72,18 +79,18 @@ async fn make(
     signed_in: &SignedIn,
     form: &NewTokenForm,
 ) -> Result<NewTokenPage, Refusal> {
-    let new = match judged(app, signed_in, form) {
+    let new = match judged(app, signed_in, form).await? {
         Ok(new) => new,
-        Err(errors) => return Ok(NewTokenPage::new(app, signed_in, form, errors)),
+        Err(errors) => return Ok(NewTokenPage::new(app, signed_in, form, errors).await?),
     };
     let token = sign(app, &new)?;
     let origin = origin_of(request);
     let subject = Subject::Person(Arc::new(signed_in.person.clone()));
     let terms = app.credential_terms(&origin, subject.id());
     let made = app.db.write(async |conn| personal_tokens::issue(conn, &terms, &new, &token).await).await?;
-    let blank = NewTokenPage::new(app, signed_in, &NewTokenForm::blank(app), Errors::none());
+    let blank = NewTokenPage::blank(app, signed_in).await?;
     Ok(match made {
-        Err(full) => NewTokenPage::new(app, signed_in, form, Errors::one("name", sentence(&full))),
+        Err(full) => NewTokenPage::new(app, signed_in, form, Errors::one("name", sentence(&full))).await?,
         Ok(true) => NewTokenPage { made: Some(MadeToken::new(app, &new, &token)), ..blank },
         Ok(false) => NewTokenPage { made_before: true, ..blank },
     })
@@ -97,10 +104,10 @@ pub(super) fn sign(app: &App, new: &NewToken) -> Result<PlainToken, Refusal> {
     })
 }
 
-fn judged(app: &App, signed_in: &SignedIn, form: &NewTokenForm) -> Result<NewToken, Errors> {
+async fn judged(app: &App, signed_in: &SignedIn, form: &NewTokenForm) -> Result<Result<NewToken, Errors>, db::Error> {
     let subject = Subject::Person(Arc::new(signed_in.person.clone()));
     let maker = Maker::in_person(&subject);
-    let (tree, servers) = (app.places.tree(), app.servers.enabled());
+    let (tree, servers) = (app.tree().await?, app.enabled_servers().await?);
     let here = Installation {
         tree: &tree,
         most: app.config.lifetimes.personal_token,
@@ -118,7 +125,7 @@ fn judged(app: &App, signed_in: &SignedIn, form: &NewTokenForm) -> Result<NewTok
         server: server.map(|written| WantedServer { found: server::enabled_as(&servers, &written), written }),
         lifetime: form.expiration.parse().ok().and_then(TimeDelta::try_days),
     };
-    make_token::judge(&maker, wanted, &here).map_err(|why| errors(&why))
+    Ok(make_token::judge(&maker, wanted, &here).map_err(|why| errors(&why)))
 }
 
 /// What is wrong, beside its field.
@@ -143,8 +150,8 @@ fn sentence(why: &dyn std::fmt::Display) -> String {
 
 impl NewTokenForm {
     /// A form that gives the least: to look, in the first place, for 90 days.
-    fn blank(app: &App) -> Self {
-        let first = app.places.tree().workspaces().first().map(|place| ScopingFields::starting_at(place.id));
+    fn blank(tree: &Tree) -> Self {
+        let first = tree.workspaces().first().map(|place| ScopingFields::starting_at(place.id));
         Self {
             request: PersonalTokenId::fresh().to_string(),
             scopes: known::MCP_READ.to_owned(),
@@ -219,17 +226,22 @@ fn example(token: &str, url: &str) -> String {
 }
 
 impl NewTokenPage {
-    fn new(app: &App, signed_in: &SignedIn, form: &NewTokenForm, errors: Errors) -> Self {
+    async fn blank(app: &App, signed_in: &SignedIn) -> Result<Self, db::Error> {
+        let form = NewTokenForm::blank(&*app.tree().await?);
+        Self::new(app, signed_in, &form, Errors::none()).await
+    }
+
+    async fn new(app: &App, signed_in: &SignedIn, form: &NewTokenForm, errors: Errors) -> Result<Self, db::Error> {
         let subject = Subject::Person(Arc::new(signed_in.person.clone()));
         let maker = Maker::in_person(&subject);
-        let servers = app.servers.enabled();
+        let servers = app.enabled_servers().await?;
         let seen = servers.iter().filter(|server| maker.reaches(&server.place));
         let choices = seen.map(|server| {
             Choice::new(&server.name, Foreign::new(&server.name).to_string()).chosen(form.server == server.name)
         });
         let any = Choice::new("", "Every server there").chosen(form.server.is_empty());
         let site = Site::of(&app.config.server.public_url);
-        Self {
+        Ok(Self {
             shell: Shell::of(app, signed_in, Menu::AccessTokens),
             crumbs: crumbs(&site),
             errors,
@@ -238,12 +250,12 @@ impl NewTokenPage {
             request: form.request.clone(),
             name: Foreign::new(&form.name),
             scopes: scopes(&make_token::offered(&maker), &form.scopes),
-            places: ScopingView::new(app, &subject, Purpose::Standing, &form.places),
+            places: ScopingView::of(app, &subject, Purpose::Standing, &form.places).await?,
             servers: std::iter::once(any).chain(choices).collect(),
             expirations: expirations(app.config.lifetimes.personal_token, &form.expiration),
             command: format!("portcullis token-create --user {} --name NAME", signed_in.person.username),
             site,
-        }
+        })
     }
 
     /// The page in each of its states.

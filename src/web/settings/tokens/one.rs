@@ -8,8 +8,9 @@ use askama::Template;
 use chrono::DateTime;
 use serde::Deserialize;
 
+use super::super::notice::Notice;
 use super::new::{MadeToken, crumbs, sign};
-use super::{LastUse, Notice, TokenRow, notices};
+use super::{LastUse, TokenRow};
 use crate::access::Subject;
 use crate::app::App;
 use crate::credentials::personal_tokens::{self, NewToken};
@@ -19,7 +20,7 @@ use crate::db::{self, Connection};
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
+use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, see_other, urls};
 use crate::types::PersonalTokenId;
 use crate::web::components::{Choice, Crumb};
 use crate::web::confirm::ConfirmPage;
@@ -50,7 +51,7 @@ pub async fn get(
     let page = async {
         let token = seen(&app, &signed_in, &id).await?;
         let (mut conn, now) = (app.db.read().await?, app.clock.now());
-        let mut notices = notices(&mut conn, std::slice::from_ref(&token), now).await.map_err(db::Error::from)?;
+        let mut notices = Notice::of(&mut conn, [token.id.0], now).await.map_err(db::Error::from)?;
         Ok(OnePage::new(&app, &signed_in, &token, notices.remove(&token.id.0)))
     };
     page.await.map(Page).map_err(|refusal: Refusal| refusal.to(&request))
@@ -115,7 +116,7 @@ pub async fn confirm_rotate(
 pub async fn rotate(
     app: Data<App>,
     request: HttpRequest,
-    Fresh(signed_in): Fresh<SignedIn>,
+    Paid(signed_in): Paid,
     id: Path<String>,
     PageForm(form): PageForm<RotateForm>,
 ) -> Result<Page<RotatePage>, PageError> {

@@ -119,6 +119,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("refresh_tokens", "grants/refresh_token.rs"),
     ("registration_tokens", "grants/registration_token.rs"),
     ("revocations", "grants/revocation.rs"),
+    ("server_tools", "upstreams/tool.rs"),
     ("servers", "upstreams/server.rs"),
     ("service_account_groups", "identity/service_account.rs"),
     ("service_accounts", "identity/service_account.rs"),

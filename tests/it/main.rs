@@ -24,5 +24,6 @@ mod places;
 mod routes;
 mod specifications;
 mod support;
+mod upstreams;
 mod warm_path;
 mod web;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::access::Access;
+use crate::access::{Access, Policies};
 use crate::audit::{self, Origin};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -122,6 +122,7 @@ impl App {
         app.access.reload_revocations(&app.db, app.clock.now()).await?;
         app.places.reload(&app.db).await?;
         app.servers.reload(&app.db, &app.keys).await?;
+        app.access.reload_policies(&app.db).await?;
         Ok(app)
     }
 
@@ -172,6 +173,23 @@ impl App {
         Ok(Arc::new(Catalogue::load(&mut conn, &self.keys).await?))
     }
 
+    /// The policies, as things are: from memory where that can be trusted (`decisions` 3).
+    pub async fn policies(&self) -> Result<Arc<Policies>, db::Error> {
+        if self.access.is_current(&self.changes) {
+            return Ok(self.access.policies());
+        }
+        let mut conn = self.db.read().await?;
+        Ok(Arc::new(Policies::load(&mut conn).await?))
+    }
+
+    /// Runs a verb that changes policies. On this node they hold before the answer goes out; the others hear of it.
+    pub async fn rule<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> db::QueryResult<T>) -> Result<T, db::Error> {
+        let outcome = self.db.write(verb).await?;
+        self.access.forget_subjects();
+        self.access.reload_policies(&self.db).await?;
+        Ok(outcome)
+    }
+
     /// Runs a verb that changes where things are. On this node it is so before the answer goes out; the others hear of it.
     pub async fn arrange<T>(
         &self,
@@ -181,6 +199,7 @@ impl App {
         self.access.forget_subjects();
         self.places.reload(&self.db).await?;
         self.servers.reload(&self.db, &self.keys).await?;
+        self.access.reload_policies(&self.db).await?;
         Ok(outcome)
     }
 

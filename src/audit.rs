@@ -180,6 +180,10 @@ pub enum Event {
     MemberRemoved,
     /// A server went to another place.
     ServerMoved,
+    /// A request went on to a server behind us.
+    GatewayAllowed,
+    /// A request for a server behind us was refused.
+    GatewayDenied,
     /// A server was registered.
     ServerAdded,
     /// Something else is said of a server.
@@ -190,6 +194,10 @@ pub enum Event {
     ServerToolsChanged,
     /// Somebody said what a tool of a server does.
     ToolClassed,
+    /// A policy was made or changed.
+    PolicySaved,
+    /// A policy was removed.
+    PolicyRemoved,
 }
 
 impl Event {
@@ -276,11 +284,15 @@ impl Event {
             Self::MemberChanged => "workspace.member_changed",
             Self::MemberRemoved => "workspace.member_removed",
             Self::ServerMoved => "server.moved",
+            Self::GatewayAllowed => "gateway.allowed",
+            Self::GatewayDenied => "gateway.denied",
             Self::ServerAdded => "server.added",
             Self::ServerChanged => "server.changed",
             Self::ServerRemoved => "server.removed",
             Self::ServerToolsChanged => "server.tools_changed",
             Self::ToolClassed => "server.tool_classed",
+            Self::PolicySaved => "policy.saved",
+            Self::PolicyRemoved => "policy.removed",
         }
     }
 }

@@ -26,6 +26,7 @@
 //! | [`credentials`] | secrets that people hand to programs: API keys |
 //! | [`identity`] | people, groups, sessions, and how they prove who they are |
 //! | [`upstreams`] | the MCP servers behind us |
+//! | [`policies`] | what groups may do at those servers, and the dialects in which other systems say it |
 //! | [`places`] | where they live: workspaces, projects, folders |
 //! | [`audit`] | everything worth remembering |
 //! | [`config`], [`crypto`], [`db`], [`net`], [`types`], [`clock`], [`schema`] | know nothing of us |
@@ -48,6 +49,7 @@ pub mod doctor;
 pub mod grants;
 pub mod identity;
 pub mod places;
+pub mod policies;
 pub mod upstreams;
 
 // What the faces share.

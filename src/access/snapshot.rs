@@ -83,6 +83,11 @@ impl Access {
         self.revocations.read(db, async |conn| Revocations::load(conn, now).await).await
     }
 
+    /// Reads the policies again.
+    pub async fn reload_policies(&self, db: &Db) -> Result<(), db::Error> {
+        self.policies.read(db, Policies::load).await
+    }
+
     /// The policies as they were read last.
     pub fn policies(&self) -> Arc<Policies> {
         self.policies.get_owned()

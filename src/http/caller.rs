@@ -1,6 +1,7 @@
 //! Who calls: with an access token, by itself or together with proof of the key that it is bound to, with a personal access
 //! token, or with an API key. A handler that takes a [`Caller`] cannot run without one.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,22 +28,25 @@ pub struct Caller(pub Arc<Principal>);
 
 /// A resource of ours that takes bearer credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
+pub enum Resource<'a> {
     /// Our MCP server.
     Mcp,
+    /// A registered server of that name.
+    Server(&'a str),
     /// The management API.
     Api,
     /// What an app may know of its person; any access token of ours opens it (`decisions` 8).
     UserInfo,
 }
 
-impl Resource {
+impl Resource<'_> {
     /// Where it is: with the public URL in front, the audience of its tokens.
-    pub fn path(self) -> &'static str {
+    pub fn path(self) -> Cow<'static, str> {
         match self {
-            Self::Mcp => urls::MCP,
-            Self::Api => urls::API,
-            Self::UserInfo => urls::USERINFO,
+            Self::Mcp => urls::MCP.into(),
+            Self::Server(name) => urls::server_mcp(name).into(),
+            Self::Api => urls::API.into(),
+            Self::UserInfo => urls::USERINFO.into(),
         }
     }
 
@@ -50,7 +54,7 @@ impl Resource {
     /// resource's business.
     pub fn offered_scope(self) -> Scope {
         match self {
-            Self::Mcp => Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]),
+            Self::Mcp | Self::Server(_) => Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]),
             Self::Api => Scope::of(&[known_scopes::MGMT_READ]),
             Self::UserInfo => Scope::of(&[known_scopes::OPENID]),
         }
@@ -69,27 +73,40 @@ impl Caller {
     ///
     /// `X-Authorization`, then `x-api-key`, then `Authorization`; the first present decides, and when it fails no other is
     /// tried (`decisions` 9). A token in the query string or the body is never looked at (RFC 6750 §5.3).
-    pub async fn of(app: &App, request: &HttpRequest, resource: Resource) -> Result<Self, Challenge> {
+    pub async fn of(app: &App, request: &HttpRequest, resource: Resource<'_>) -> Result<Self, Challenge> {
+        Self::judged(app, request, resource, Asked::Now).await
+    }
+
+    /// Judges it again while an answer to that request is still under way: what was proved then counts as proved, and costs
+    /// nothing more. Nothing comes out when it opens the door no more, or that cannot be told.
+    pub async fn again(app: &App, request: &HttpRequest, resource: Resource<'_>) -> Option<Self> {
+        Self::judged(app, request, resource, Asked::Before).await.ok()
+    }
+
+    async fn judged(app: &App, request: &HttpRequest, resource: Resource<'_>, asked: Asked) -> Result<Self, Challenge> {
         let metadata = || resource.metadata_url(&app.config.server.public_url);
         let offered = || resource.offered_scope();
         let Some(presented) = presented(request) else { return Err(Challenge::missing(metadata(), offered())) };
         let invalid = |why| Challenge::invalid(metadata(), offered(), presented.scheme, why);
-        let own = app.at(resource.path());
+        let own = app.at(&resource.path());
         let audiences = match resource {
-            Resource::Mcp | Resource::Api => Audiences::Own([&own, app.gateway_audience()]),
+            Resource::Mcp | Resource::Server(_) | Resource::Api => Audiences::Own([&own, app.gateway_audience()]),
             Resource::UserInfo => Audiences::Any,
         };
         let hears_changes = app.access.is_current(&app.changes);
         let door = Door { issuer: app.issuer(), audiences, hears_changes };
         let judged = match presented.kind() {
-            Kind::ApiKey => judge_key(app, request, presented.token, door).await?,
-            Kind::PersonalToken => judge_personal_token(app, request, presented.token, door).await?,
+            Kind::ApiKey => judge_key(app, request, presented.token, door, asked).await?,
+            Kind::PersonalToken => judge_personal_token(app, request, presented.token, door, asked).await?,
             Kind::AccessToken => judge(app, presented.token, door).await.map_err(unjudged)?,
         };
         let principal = match judged {
             Authenticated::Caller(principal) => principal,
             Authenticated::Refused(why) => return Err(invalid(why)),
         };
+        if asked == Asked::Before {
+            return Ok(Self(principal));
+        }
         match holds_key(app, request, &presented, principal.credential.key()) {
             Ok(()) => Ok(Self(principal)),
             Err(Unproved::Token(why)) => Err(invalid(why)),
@@ -99,6 +116,13 @@ impl Caller {
             }
         }
     }
+}
+
+/// When a request came whose credential is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Now,
+    Before,
 }
 
 /// A token, and how it came.
@@ -180,6 +204,7 @@ async fn judge_key(
     request: &HttpRequest,
     presented: &str,
     door: Door<'_>,
+    asked: Asked,
 ) -> Result<Authenticated, Challenge> {
     let limits = limits(request)?;
     let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
@@ -196,7 +221,7 @@ async fn judge_key(
     };
     let tree = app.tree().await.map_err(unjudged)?;
     let judged = app.access.admit_key(&app.db, &key, door, &tree, now).await.map_err(unjudged)?;
-    if let Authenticated::Caller(_) = &judged {
+    if let (Authenticated::Caller(_), Asked::Now) = (&judged, asked) {
         if !key.allowed_networks.allow(address) {
             return Err(Challenge::elsewhere(address));
         }
@@ -214,6 +239,7 @@ async fn judge_personal_token(
     request: &HttpRequest,
     presented: &str,
     door: Door<'_>,
+    asked: Asked,
 ) -> Result<Authenticated, Challenge> {
     let (ClientAddress(address), now) = (ClientAddress::of(request), app.clock.now());
     let hashes = app.keys.hashes(&PlainToken::signed(presented));
@@ -228,7 +254,7 @@ async fn judge_personal_token(
         return Ok(Authenticated::Refused("There is no such personal access token"));
     };
     let judged = app.access.admit_token(&app.db, &token, door, now).await.map_err(unjudged)?;
-    if let Authenticated::Caller(_) = &judged {
+    if let (Authenticated::Caller(_), Asked::Now) = (&judged, asked) {
         app.token_uses.note(token.id, now, address, user_agent(request).as_deref());
     }
     Ok(judged)

@@ -51,6 +51,14 @@ pub const TOKEN_OF_TENANT: &str = "/{workspace}/oauth2/v2.0/token";
 /// Our own MCP server.
 pub const MCP: &str = "/mcp";
 
+/// A registered MCP server, as its clients reach it.
+pub const SERVER_MCP: &str = "/{server}/mcp";
+
+/// The same for one of them.
+pub fn server_mcp(name: &str) -> String {
+    SERVER_MCP.replace("{server}", name)
+}
+
 /// The management API, whose resources are below it.
 pub const API: &str = "/api/v1";
 /// API keys.

@@ -11,12 +11,12 @@ use crate::app::App;
 use crate::db;
 use crate::db::changes::Change;
 use crate::grants::{client, revocation, signing_key};
-use crate::{credentials, identity, places, upstreams};
+use crate::{credentials, identity, places, policies, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 7] = [
+const TOPICS: [&str; 8] = [
     revocation::CHANGED,
     identity::CHANGED,
     client::CHANGED,
@@ -24,6 +24,7 @@ const TOPICS: [&str; 7] = [
     signing_key::CHANGED,
     places::CHANGED,
     upstreams::CHANGED,
+    policies::CHANGED,
 ];
 
 /// Listens until the listener is dropped. From the moment that a change is heard until whatever it is about has been forgotten
@@ -123,8 +124,11 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
         }
         places::CHANGED => {
             app.places.reload(&app.db).await.map_err(in_words)?;
-            app.servers.reload(&app.db, &app.keys).await.map_err(in_words)
+            app.servers.reload(&app.db, &app.keys).await.map_err(in_words)?;
+            // Policies may be for the members of a workspace, by its name.
+            app.access.reload_policies(&app.db).await.map_err(in_words)
         }
+        policies::CHANGED => app.access.reload_policies(&app.db).await.map_err(in_words),
         upstreams::CHANGED => app.servers.reload(&app.db, &app.keys).await.map_err(in_words),
         _ => Ok(()),
     }

@@ -5,7 +5,7 @@
 
 use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderMap};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{BytesMut, Data, Payload};
+use actix_web::web::{Bytes, BytesMut, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 
@@ -89,7 +89,7 @@ fn respond(reply: Reply) -> HttpResponse {
     }
 }
 
-fn failed(failure: &Failure) -> HttpResponse {
+pub(super) fn failed(failure: &Failure) -> HttpResponse {
     HttpResponse::build(failure.status).json(failure.body(None))
 }
 
@@ -99,29 +99,35 @@ fn not_allowed() -> HttpResponse {
     HttpResponse::build(failure.status).insert_header((ALLOW, "POST, OPTIONS")).json(failure.body(None))
 }
 
-fn too_large() -> Failure {
+pub(super) fn too_large() -> Failure {
     Failure::http(StatusCode::PAYLOAD_TOO_LARGE, format!("A message may have {LARGEST} bytes"))
 }
 
-fn declares_too_much(headers: &HeaderMap) -> bool {
+pub(super) fn declares_too_much(headers: &HeaderMap) -> bool {
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     declared.and_then(|value| value.parse::<u64>().ok()).is_some_and(|length| length > LARGEST as u64)
 }
 
-async fn read(mut payload: Payload) -> Result<BytesMut, Failure> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Failure::parse("The body ended too early"))?;
-        if body.len() + chunk.len() > LARGEST {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
+/// The whole body. What arrives in one piece, as most do, is not copied.
+pub(super) async fn read(mut payload: Payload) -> Result<Bytes, Failure> {
+    let early = |_| Failure::parse("The body ended too early");
+    let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
+    let first = first.map_err(early)?;
+    let mut body: Option<BytesMut> = None;
+    let mut length = first.len();
+    while let Some(chunk) = payload.next().await.filter(|_| length <= LARGEST) {
+        let chunk = chunk.map_err(early)?;
+        length += chunk.len();
+        body.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&chunk);
     }
-    Ok(body)
+    match length > LARGEST {
+        true => Err(too_large()),
+        false => Ok(body.map_or(first, BytesMut::freeze)),
+    }
 }
 
 /// RFC 6750 §2.3 is what we do not do: a URL ends up in logs and histories.
-fn has_token_in_query(request: &HttpRequest) -> bool {
+pub(super) fn has_token_in_query(request: &HttpRequest) -> bool {
     let query = request.query_string().as_bytes();
     url::form_urlencoded::parse(query).any(|(name, _)| name == "access_token")
 }

@@ -63,6 +63,19 @@ pub fn check_notification(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
+/// What the headers of a request say must be what its body says, where they say it: a server that goes by the one must not
+/// see another request than we who go by the other.
+pub fn check_agreement(headers: &HeaderMap, request: &Request) -> Result<(), Failure> {
+    if headers.contains_key(METHOD) {
+        check_method(headers, request)?;
+    }
+    match headers.contains_key(NAME) {
+        true if named(request).is_none() => Err(Failure::header_mismatch("Header mismatch: Mcp-Name names nothing")),
+        true => check_name(headers, request),
+        false => Ok(()),
+    }
+}
+
 /// The revision in which we answer a handshake that asks for `requested`.
 pub fn negotiate(requested: &str) -> &'static str {
     SUPPORTED.into_iter().skip(1).find(|version| *version == requested).unwrap_or(NEWEST_LEGACY)
@@ -115,13 +128,8 @@ fn check_method(headers: &HeaderMap, request: &Request) -> Result<(), Failure> {
 }
 
 fn check_name(headers: &HeaderMap, request: &Request) -> Result<(), Failure> {
-    let named = match request.method.as_str() {
-        "tools/call" | "prompts/get" => request.text("name"),
-        "resources/read" => request.text("uri"),
-        _ => return Ok(()),
-    };
     // Without a name in the body there is nothing to compare; the method itself will miss it.
-    let Some(named) = named else { return Ok(()) };
+    let Some(named) = named(request) else { return Ok(()) };
     match single(headers, NAME) {
         Header::One(raw) => match decoded(&raw) {
             Some(name) if name == named => Ok(()),
@@ -130,6 +138,15 @@ fn check_name(headers: &HeaderMap, request: &Request) -> Result<(), Failure> {
         },
         Header::Absent => Err(Failure::header_mismatch("Header mismatch: Mcp-Name is missing")),
         Header::Broken => Err(Failure::header_mismatch("Header mismatch: Mcp-Name is malformed")),
+    }
+}
+
+/// What a request is about, where it has a name in its headers too.
+fn named(request: &Request) -> Option<&str> {
+    match request.method.as_str() {
+        "tools/call" | "prompts/get" => request.text("name"),
+        "resources/read" => request.text("uri"),
+        _ => None,
     }
 }
 

@@ -28,6 +28,8 @@ const HEADER_MISMATCH: i64 = -32020;
 const UNSUPPORTED_VERSION: i64 = -32022;
 /// Before 2026-07-28 only; the new era must not see it.
 const LEGACY_RESOURCE_NOT_FOUND: i64 = -32002;
+/// What the SDKs of the earlier era say of a session that they do not know.
+const LEGACY_SESSION_NOT_FOUND: i64 = -32001;
 
 impl Failure {
     fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
@@ -102,6 +104,34 @@ impl Failure {
             INTERNAL_ERROR,
             "This could not be done right now; try again in a moment",
         )
+    }
+
+    /// The server behind us could not be reached, or said what is no answer: 502.
+    pub fn upstream(why: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, INTERNAL_ERROR, format!("The server behind this gate failed: {why}"))
+    }
+
+    /// It did not answer in time: 504.
+    pub fn upstream_late(patience: std::time::Duration) -> Self {
+        let message = format!("The server behind this gate did not answer within {} seconds", patience.as_secs());
+        Self::new(StatusCode::GATEWAY_TIMEOUT, INTERNAL_ERROR, message)
+    }
+
+    /// What proves us to it cannot be opened any more: 502, until an administrator enters it again.
+    pub fn upstream_lost() -> Self {
+        Self::upstream("its credential must be entered again by an administrator")
+    }
+
+    /// The session is not this caller's, or no session any more: 404, upon which clients begin a new one (MCP 2025-11-25,
+    /// Streamable HTTP §"Session Management").
+    pub fn no_session() -> Self {
+        Self::new(StatusCode::NOT_FOUND, LEGACY_SESSION_NOT_FOUND, "Session not found; begin a new one")
+    }
+
+    /// One caller has too much under way: 429.
+    pub fn too_many_at_once(most: usize) -> Self {
+        let message = format!("You have {most} requests under way at once; let some of them end");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, INTERNAL_ERROR, message)
     }
 
     /// The error response. Without an id when none could be read; never with a null one.

@@ -15,7 +15,7 @@ use crate::mcp::error::Failure;
 /// A JSON object.
 pub type Object = Map<String, Value>;
 
-/// What a client may send: nothing else exists for us (no batches, no responses).
+/// What a client may send; batches do not exist for us.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Wants an answer.
@@ -24,6 +24,11 @@ pub enum Message {
     Notification {
         /// What it tells.
         method: String,
+    },
+    /// Answers a request that a server sent.
+    Response {
+        /// Which.
+        id: Option<Id>,
     },
 }
 
@@ -115,7 +120,10 @@ fn read(mut envelope: Object) -> Result<Message, Rejected> {
         return Err(reject(Failure::invalid_request("`jsonrpc` must be \"2.0\"")));
     }
     if envelope.contains_key("result") || envelope.contains_key("error") {
-        return Err(reject(Failure::invalid_request("We sent no request, so this can be no response")));
+        return match envelope.contains_key("method") {
+            true => Err(reject(Failure::invalid_request("A message is a request or a response, not both"))),
+            false => Ok(Message::Response { id }),
+        };
     }
     let Some(Value::String(method)) = envelope.remove("method") else {
         return Err(reject(Failure::invalid_request("`method` must be a string")));
@@ -227,8 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn batches_and_responses_are_refused() {
-        for body in ["[]", r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#] {
+    fn batches_and_what_is_both_request_and_response_are_refused() {
+        let both = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","result":{}}"#;
+        for body in ["[]", r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, both] {
             assert_eq!(code(body.as_bytes()), -32600, "{body}");
         }
     }

@@ -1,14 +1,16 @@
 //! Protected resource metadata of our MCP server (RFC 9728), where each client looks for it.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::web::Data;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::http::caller::Resource;
+use crate::http::challenge::Challenge;
 use crate::http::{dpop, urls};
 use crate::types::PublicUrl;
+use crate::upstreams::server;
 
 /// The resource identifier of our MCP server: what tokens for it have as their audience (RFC 8707 §2).
 pub fn resource(public_url: &PublicUrl) -> String {
@@ -17,16 +19,44 @@ pub fn resource(public_url: &PublicUrl) -> String {
 
 /// The document (RFC 9728 §2). It has no member that is null.
 pub fn document(public_url: &PublicUrl) -> Value {
+    of(public_url, Resource::Mcp, "Portcullis")
+}
+
+fn of(public_url: &PublicUrl, resource: Resource<'_>, name: &str) -> Value {
     json!({
-        "resource": resource(public_url),
+        "resource": public_url.at(&resource.path()),
         "authorization_servers": [public_url.issuer()],
-        "scopes_supported": Resource::Mcp.offered_scope().tokens().collect::<Vec<_>>(),
+        "scopes_supported": resource.offered_scope().tokens().collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": dpop::algorithms(),
         "dpop_bound_access_tokens_required": false,
-        "resource_name": "Portcullis",
+        "resource_name": name,
         "resource_documentation": public_url.at(urls::HOME),
     })
+}
+
+/// The paths of the document of a registered server, for whichever; the root form is that of `/mcp` alone (`decisions` 28).
+pub fn paths_of_servers(public_url: &PublicUrl) -> Vec<String> {
+    let (base, well_known, mcp) = (public_url.base_path(), urls::PROTECTED_RESOURCE, urls::SERVER_MCP);
+    let mut paths = vec![format!("{base}{well_known}{mcp}"), format!("{base}{mcp}{well_known}")];
+    if !base.is_empty() {
+        paths.push(format!("{well_known}{base}{mcp}"));
+    }
+    paths
+}
+
+/// The document of a registered server, at any of [`paths_of_servers`].
+pub async fn get_of_server(app: Data<App>, name: Path<String>) -> HttpResponse {
+    let servers = match app.enabled_servers().await {
+        Ok(servers) => servers,
+        Err(_) => return Challenge::unavailable().error_response(),
+    };
+    let Some(server) = server::named_in(&servers, &name) else {
+        let error = json!({ "error": "not_found", "error_description": "There is no such server here" });
+        return HttpResponse::NotFound().json(error);
+    };
+    let document = of(&app.config.server.public_url, Resource::Server(&server.name), &server.name);
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=60")).json(document)
 }
 
 /// Every path, from the host's root, at which clients look for the document: root form, path form and as an alias below

@@ -7,6 +7,7 @@
 //! | MCP 2026-07-28 | basic §`_meta`, versioning, "Request metadata" headers | [`era`] | `tests/it/mcp/modern.rs`, `tests/it/mcp/legacy.rs` |
 //! | MCP 2026-07-28, 2025-11-25 | server: discover, initialize, tools, resources, prompts | [`serve`], [`tools`], [`guide`] | `tests/it/mcp/tools.rs`, `tests/it/mcp/rmcp_client.rs` |
 //! | MCP 2026-07-28 | basic §"Error codes" | [`error`] | `tests/it/mcp/modern.rs` |
+//! | MCP 2026-07-28, 2025-11-25 | Streamable HTTP, in the middle of it | [`gateway`] | `tests/it/mcp/gateway.rs` |
 //! | RFC 9728, MCP authorization | protected resource metadata | [`metadata`] | `tests/it/mcp/endpoint.rs`, `tests/it/mcp/rmcp_oauth.rs` |
 //!
 //! We announce nothing that changes by itself (`listChanged`, `subscribe`), so there is nothing to listen to:
@@ -16,6 +17,7 @@ mod effects;
 pub mod endpoint;
 pub mod era;
 pub mod error;
+pub mod gateway;
 pub mod guide;
 mod media;
 pub mod message;

@@ -101,6 +101,10 @@ pub fn serve(principal: &Principal, headers: &HeaderMap, body: &[u8], world: &Wo
             Ok(()) => Reply::Accepted.into(),
             Err(failure) => Refusal::from(failure).reply(None).into(),
         },
+        Ok(Message::Response { id }) => {
+            let failure = Failure::invalid_request("We sent no request, so this can be no response");
+            Refusal::from(failure).reply(id.as_ref()).into()
+        }
         Err(rejected) => Refusal::from(rejected.failure).reply(rejected.id.as_ref()).into(),
     }
 }

@@ -12,6 +12,7 @@ mod fetched;
 mod foresee;
 mod resolver;
 mod tls;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use events::{Event, Events, Opened};
 pub use exchange::{Exchange, Method, Request};
 pub use fetched::Fetched;
 use resolver::{NoSecondLookup, Resolver, SystemResolver};
+pub use upstream::{Incoming, Outgoing, Upstreams};
 
 /// What a request is for, which decides where it may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,6 +251,15 @@ impl Inner {
 
     /// A client for one request, which can connect to these addresses and to no other.
     fn pinned(&self, url: &Url, addresses: &[IpAddr]) -> Result<reqwest::Client, NetError> {
+        self.client(url, addresses).timeout(self.total).build().map_err(|_| NetError::Unreachable)
+    }
+
+    /// The same for many requests, whose answers may take as long as whoever reads them has patience.
+    fn pinned_for_streams(&self, url: &Url, addresses: &[IpAddr]) -> Result<reqwest::Client, NetError> {
+        self.client(url, addresses).build().map_err(|_| NetError::Unreachable)
+    }
+
+    fn client(&self, url: &Url, addresses: &[IpAddr]) -> reqwest::ClientBuilder {
         let pins: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
@@ -264,14 +275,11 @@ impl Inner {
             .no_zstd()
             .http1_only()
             .connect_timeout(CONNECT)
-            .timeout(self.total)
             .user_agent(concat!("Portcullis/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([
                 (ACCEPT, reqwest::header::HeaderValue::from_static("application/json")),
                 (ACCEPT_ENCODING, reqwest::header::HeaderValue::from_static("identity")),
             ]))
-            .build()
-            .map_err(|_| NetError::Unreachable)
     }
 }
 

@@ -5,6 +5,7 @@ use url::Url;
 use crate::app::App;
 use crate::grants::client::{Client, ClientOrigin};
 use crate::http::urls;
+use crate::upstreams::Server;
 
 /// The registered form of a resource that a client names; `None` when it is none of ours, or not for this client.
 ///
@@ -31,5 +32,12 @@ pub fn canonical<'a>(app: &App, client: impl Into<Option<&'a Client>>, named: &s
     let plain = url.as_str().trim_end_matches('/');
     let wide = [app.at(urls::API), app.gateway_audience().to_owned()];
     let ours = [app.at(urls::MCP)].into_iter().chain(wide.into_iter().filter(|_| is_trusted));
-    ours.into_iter().find(|own| plain == own)
+    ours.into_iter().find(|own| plain == own).or_else(|| server(app, plain))
+}
+
+/// The resource of a registered server, as that is known here: who asks for one that is gone gets a token that opens nothing.
+fn server(app: &App, plain: &str) -> Option<String> {
+    let servers = app.servers.enabled();
+    let resource = |server: &Server| app.at(&urls::server_mcp(&server.name));
+    servers.iter().map(resource).find(|own| plain == own)
 }

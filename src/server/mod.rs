@@ -24,6 +24,8 @@ use crate::http::limit::{
     DocumentLimit, KeyLimits, ProofLimit, PushLimit, RefusalLimit, RegistrationLimit, SignInLimits, TrialLimit,
 };
 use crate::http::page::Site;
+use crate::mcp::gateway::{AtOnce, Gateway, Sessions};
+use crate::net::Upstreams;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
 use layers::{DRAIN_TIME, FrontDoor, HEAD_TIME};
@@ -59,13 +61,18 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
+    let (sessions, at_once) = (Arc::new(Sessions::default()), Arc::new(AtOnce::default()));
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
     let pages = refusal::ErrorPages(Site::of(&public_url));
     let workers = app.config.server.workers;
     let mut server = HttpServer::new(move || {
+        // Each worker has connections of its own.
+        let upstreams = Data::new(Upstreams::new(data.net.clone()));
+        let gateway = Gateway { sessions: Arc::clone(&sessions), at_once: Arc::clone(&at_once), upstreams };
         let actix = Actix::new()
             .app_data(data.clone())
+            .app_data(Data::new(gateway))
             .app_data(sign_in.clone())
             .app_data(registration.clone())
             .app_data(pushing.clone())

@@ -31,6 +31,7 @@ pub fn all(public_url: &PublicUrl, server: &ServerConfig) -> impl FnOnce(&mut Se
             .configure(pages)
             .configure(development)
             .configure(operators)
+            .configure(|config| gateway(config, &public_url, &server))
             .default_service(web::to(refusal::not_found));
         config.service(below).default_service(web::to(refusal::not_found));
     }
@@ -51,6 +52,9 @@ fn well_known(config: &mut ServiceConfig, public_url: &PublicUrl) {
     }
     for path in mcp::metadata::paths(public_url) {
         config.service(web::resource(path).wrap(anyone()).route(read(mcp::metadata::get)));
+    }
+    for path in mcp::metadata::paths_of_servers(public_url) {
+        config.service(web::resource(path).wrap(anyone()).route(read(mcp::metadata::get_of_server)));
     }
 }
 
@@ -96,6 +100,14 @@ fn mcp(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     // Every method: a client's first probe, whatever it is, must end in a challenge that it can follow.
     let endpoint =
         web::resource(urls::MCP).wrap(allowed(public_url, server)).default_service(web::to(mcp::endpoint::handle));
+    config.service(endpoint);
+}
+
+/// The servers behind us, last of all: no name of theirs hides a path of ours.
+fn gateway(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    let endpoint = web::resource(urls::SERVER_MCP)
+        .wrap(allowed(public_url, server))
+        .default_service(web::to(mcp::gateway::handle));
     config.service(endpoint);
 }
 

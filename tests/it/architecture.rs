@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "upstreams"];
+const DOMAIN: &[&str] = &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "policies", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -34,9 +34,10 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("places", &[BASE, &["audit", "schema"]]),
     ("identity", &[BASE, &["audit", "places", "schema"]]),
     ("upstreams", &[BASE, &["audit", "identity", "places", "schema"]]),
+    ("policies", &[BASE, &["audit", "schema"]]),
     ("grants", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("credentials", &[BASE, &["audit", "identity", "places", "schema"]]),
-    ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places"]]),
+    ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places", "policies"]]),
     // Shared by the faces.
     ("app", &[BASE, DOMAIN, &["net"]]),
     ("errands", &[BASE, DOMAIN, &["app", "net"]]),
@@ -44,11 +45,12 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     // Faces.
     ("api", &[BASE, DOMAIN, SHARED]),
     ("jobs", &[BASE, DOMAIN, &["app", "errands"]]),
-    ("mcp", &[BASE, DOMAIN, SHARED]),
+    // The gateway goes out for its callers, in the middle of a request.
+    ("mcp", &[BASE, DOMAIN, SHARED, &["net"]]),
     ("oauth", &[BASE, DOMAIN, SHARED]),
     ("web", &[BASE, DOMAIN, SHARED]),
     // Composition.
-    ("server", &[BASE, DOMAIN, SHARED, FACES]),
+    ("server", &[BASE, DOMAIN, SHARED, FACES, &["net"]]),
     ("cli", &[BASE, DOMAIN, SHARED, &["server"]]),
     ("main", &[&["cli"]]),
 ];
@@ -60,12 +62,16 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_web", &["api", "http", "mcp", "oauth", "server", "web"]),
     ("argon2", &["crypto"]),
     ("askama", &["http/page", "web"]),
+    ("cel", &["policies/condition.rs"]),
     ("clap", &["cli"]),
     (
         "diesel",
-        &["audit", "credentials", "crypto", "db", "grants", "identity", "places", "schema", "types", "upstreams"],
+        &[
+            "audit", "credentials", "crypto", "db", "grants", "identity", "places", "policies", "schema", "types",
+            "upstreams",
+        ],
     ),
-    ("diesel_async", &["audit", "credentials", "db", "grants", "identity", "places", "upstreams"]),
+    ("diesel_async", &["audit", "credentials", "db", "grants", "identity", "places", "policies", "upstreams"]),
     ("diesel_migrations", &["db"]),
     ("flate2", &["http"]),
     ("governor", &["http", "net"]),
@@ -77,6 +83,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("qrcode", &["web"]),
     ("rand", &["crypto"]),
     ("reqwest", &["net"]),
+    ("serde_saphyr", &["policies"]),
     ("tokio_postgres", &["db"]),
     ("toml", &["config"]),
     ("totp_rs", &["crypto"]),
@@ -114,6 +121,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("pending_requests", "grants/pending_request.rs"),
     ("personal_tokens", "credentials/personal_token.rs"),
     ("places", "places/place.rs"),
+    ("policies", "policies/policy.rs"),
+    ("policy_groups", "policies/policy.rs"),
     ("pushed_requests", "grants/pushed_request.rs"),
     ("recovery_codes", "identity/recovery_code.rs"),
     ("refresh_tokens", "grants/refresh_token.rs"),

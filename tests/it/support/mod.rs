@@ -5,6 +5,7 @@ pub mod administrator;
 pub mod answer;
 pub mod app;
 pub mod authenticator;
+pub mod behind;
 pub mod browser;
 pub mod client;
 pub mod cluster;

@@ -1,0 +1,137 @@
+//! What reaches a server behind us: built from a list of what may, never by taking away from what came.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use secrecy::ExposeSecret;
+
+use super::session::Session;
+use crate::mcp::error::Failure;
+use crate::net::{Method, Outgoing};
+use crate::upstreams::{Auth, Upstream};
+
+/// The headers of MCP that clients send (MCP 2026-07-28 and 2025-11-25, Streamable HTTP).
+const OF_MCP: [&str; 5] = ["accept", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version"];
+/// Arguments that a tool has mirrored into headers (MCP 2026-07-28, Streamable HTTP §"Custom Headers").
+const ARGUMENTS: &str = "mcp-param-";
+/// What no server gets of a caller, whoever lets it be forwarded: what proves somebody, says who somebody is, or belongs to one
+/// connection alone.
+const NEVER: [&str; 31] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "dpop",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "mcp-session-id",
+    "proxy-authorization",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-api-key",
+    "x-authorization",
+    "x-auth-method",
+    "x-client-id",
+    "x-groups",
+    "x-internal-token",
+    "x-original-url",
+    "x-region",
+    "x-scopes",
+    "x-user",
+    "x-user-pool-id",
+    "x-username",
+];
+/// The same, for everything that begins so.
+const NEVER_BEGINNING_WITH: [&str; 4] = ["x-forwarded-", "x-keycloak-", "proxy-", "sec-"];
+
+/// True for a header that a server may be sent if its administrator says so.
+pub fn may_be_forwarded(name: &str) -> bool {
+    !NEVER.contains(&name) && !NEVER_BEGINNING_WITH.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// The request that is sent for the one that came.
+pub(super) fn request<'a>(
+    method: Method,
+    headers: &'a HeaderMap,
+    upstream: &'a Upstream,
+    session: Option<&'a Session>,
+    body: bytes::Bytes,
+) -> Result<Outgoing<'a>, Failure> {
+    let mut sent: Vec<(&str, &[u8])> = Vec::with_capacity(8);
+    if method == Method::Post {
+        sent.push(("content-type", b"application/json"));
+    }
+    for (name, value) in headers {
+        let name = name.as_str();
+        let is_of_mcp = OF_MCP.contains(&name) || name.starts_with(ARGUMENTS);
+        let is_forwarded = || upstream.forwarded_headers.iter().any(|own| own == name) && may_be_forwarded(name);
+        if is_of_mcp || is_forwarded() {
+            sent.push((name, value.as_bytes()));
+        }
+    }
+    if let Some(session) = session {
+        sent.push(("mcp-session-id", session.id().as_bytes()));
+    }
+    match &upstream.auth {
+        Auth::None => {}
+        Auth::Header { name, value } => {
+            sent.retain(|(sent, _)| sent != name);
+            sent.push((name, value.expose_secret().as_bytes()));
+        }
+        Auth::Passthrough => sent.extend(passed_through(headers).map(|value| ("authorization", value))),
+        Auth::Lost => return Err(Failure::upstream_lost()),
+    }
+    Ok(Outgoing { method, url: &upstream.url, headers: sent, body })
+}
+
+/// The credential for the server that came along beside ours (`decisions` 9): where ours came in `Authorization` itself, there
+/// is none.
+fn passed_through(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("x-authorization").and(headers.get(AUTHORIZATION)).map(|value| value.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name() -> impl Strategy<Value = String> {
+        let known: Vec<&str> =
+            NEVER.iter().chain(&OF_MCP).copied().chain(["x-tenant", "x-forwarded-for", "sec-fetch-site"]).collect();
+        prop_oneof![prop::sample::select(known).prop_map(str::to_owned), "[a-z][a-z0-9-]{0,20}", "x-[a-z-]{1,12}"]
+    }
+
+    proptest! {
+        /// Row C-87, attack H: whatever comes in, and whatever an administrator lets be forwarded, what goes out is on the list.
+        #[test]
+        fn nothing_goes_out_that_is_not_on_a_list(
+            came in prop::collection::vec((name(), "[ -~]{0,20}"), 0..30),
+            forwarded in prop::collection::vec(name(), 0..10),
+            passes in any::<bool>(),
+        ) {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &came {
+                headers.append(HeaderName::try_from(name.as_str()).unwrap(), HeaderValue::from_str(value).unwrap());
+            }
+            let auth = if passes { Auth::Passthrough } else { Auth::None };
+            let upstream = Upstream { auth, forwarded_headers: forwarded.clone(), ..Upstream::default() };
+            let sent = request(Method::Post, &headers, &upstream, None, bytes::Bytes::new()).unwrap().headers;
+            for (name, value) in sent {
+                let is_ours = name == "content-type" && value == b"application/json";
+                let is_of_mcp = OF_MCP.contains(&name) || name.starts_with(ARGUMENTS);
+                let is_forwarded = forwarded.iter().any(|own| own == name) && may_be_forwarded(name);
+                let is_passed = name == "authorization" && passes && headers.contains_key("x-authorization");
+                prop_assert!(is_ours || is_of_mcp || is_forwarded || is_passed, "{name}");
+                prop_assert!(name == "content-type" || is_passed || !NEVER.contains(&name), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `/{server}/mcp`: a registered server behind this gate, spoken to as if there were none.
+//!
+//! A message is read, judged and passed on as it came; what comes back is passed on as it comes. We speak no era of our own
+//! here: whatever client and server agree on, they agree on with each other. What we do not understand we do not pass on.
+
+mod at_once;
+mod attempt;
+pub mod egress;
+mod events;
+mod listed;
+mod relay;
+mod session;
+mod witness;
+
+use std::sync::Arc;
+
+use actix_web::http::header::{ALLOW, HeaderMap};
+use actix_web::http::{Method as HttpMethod, StatusCode};
+use actix_web::web::{Bytes, Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use tokio::time::{Duration, timeout};
+
+use super::endpoint::{declares_too_much, failed, has_token_in_query, read, too_large};
+use super::error::Failure;
+use super::message::{self, Id, Message};
+use super::{era, media};
+use crate::access::Principal;
+use crate::access::policy::Decision;
+use crate::access::visit::{Target, Visit, judge};
+use crate::app::App;
+use crate::http::caller::{Caller, Resource};
+use crate::http::challenge::Challenge;
+use crate::http::cross_origin;
+use crate::net::{Method, NetError, Upstreams};
+use crate::upstreams::{Server, server};
+pub use at_once::AtOnce;
+use attempt::Listing;
+use relay::Relay;
+use session::Session;
+pub use session::Sessions;
+use witness::Witness;
+
+/// How long a server may take to begin its answer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the gateway keeps beside the application: sessions that were opened, what is under way, and this thread's connections.
+#[derive(Clone)]
+pub struct Gateway {
+    /// The sessions that this node has opened.
+    pub sessions: Arc<Sessions>,
+    /// What callers have under way.
+    pub at_once: Arc<AtOnce>,
+    /// The connections of this thread.
+    pub upstreams: Data<Upstreams>,
+}
+
+/// Why a request is not passed on.
+enum Refusal {
+    Failure(Failure, Option<Id>),
+    Challenge(Challenge),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure, None)
+    }
+}
+
+impl From<Challenge> for Refusal {
+    fn from(challenge: Challenge) -> Self {
+        Self::Challenge(challenge)
+    }
+}
+
+impl Refusal {
+    fn response(&self) -> HttpResponse {
+        match self {
+            Self::Failure(failure, id) => HttpResponse::build(failure.status).json(failure.body(id.as_ref())),
+            Self::Challenge(challenge) => challenge.error_response(),
+        }
+    }
+}
+
+/// Any request to a registered server.
+pub async fn handle(
+    request: HttpRequest,
+    name: Path<String>,
+    payload: Payload,
+    app: Data<App>,
+    gateway: Data<Gateway>,
+) -> HttpResponse {
+    match pass(&request, &name, payload, app, &gateway).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.response(),
+    }
+}
+
+/// The order is that of `/mcp` (`decisions` 15); whether there is such a server is no secret, since its metadata is public.
+async fn pass(
+    request: &HttpRequest,
+    name: &str,
+    payload: Payload,
+    app: Data<App>,
+    gateway: &Gateway,
+) -> Result<HttpResponse, Refusal> {
+    if declares_too_much(request.headers()) {
+        return Err(too_large().into());
+    }
+    if !cross_origin::is_welcome(request.headers(), &app.config.server) {
+        return Err(Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server").into());
+    }
+    let servers = app.enabled_servers().await.map_err(|_| Challenge::unavailable())?;
+    let server = server::named_in(&servers, name).ok_or_else(no_such_server)?;
+    let Caller(principal) = Caller::of(&app, request, Resource::Server(name)).await?;
+    if has_token_in_query(request) {
+        let message = "Access tokens belong in the Authorization header, never in the URL";
+        return Err(Failure::invalid_request(message).into());
+    }
+    let call = Call { request, app: &app, server, principal: &principal };
+    match *request.method() {
+        HttpMethod::POST => call.post(payload, gateway).await,
+        HttpMethod::GET => call.follow(Method::Get, gateway).await,
+        HttpMethod::DELETE => call.follow(Method::Delete, gateway).await,
+        _ => Ok(not_allowed()),
+    }
+}
+
+fn no_such_server() -> Failure {
+    Failure::http(StatusCode::NOT_FOUND, "There is no such server here, or it is switched off")
+}
+
+fn not_allowed() -> HttpResponse {
+    let failure = Failure::http(StatusCode::METHOD_NOT_ALLOWED, "MCP is spoken by POST, GET and DELETE");
+    let mut response = failed(&failure);
+    let allowed = actix_web::http::header::HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
+/// One request for a server, whose caller is known.
+struct Call<'a> {
+    request: &'a HttpRequest,
+    app: &'a Data<App>,
+    server: &'a Server,
+    principal: &'a Arc<Principal>,
+}
+
+impl Call<'_> {
+    /// A message of the client's.
+    async fn post(&self, payload: Payload, gateway: &Gateway) -> Result<HttpResponse, Refusal> {
+        let headers = self.request.headers();
+        if !media::is_json(headers) {
+            let message = "Content-Type must be application/json";
+            return Err(Failure::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into());
+        }
+        let body = read(payload).await?;
+        let message = message::parse(&body).map_err(|rejected| Refusal::Failure(rejected.failure, rejected.id))?;
+        let id = match &message {
+            Message::Request(request) => Some(request.id.clone()),
+            Message::Notification { .. } | Message::Response { .. } => None,
+        };
+        self.judged(&message).await.map_err(|refusal| refusal.under(id.clone()))?;
+        let listing = Listing::of(&message);
+        self.forward(Method::Post, body, listing, gateway).await.map_err(|refusal| refusal.under(id))
+    }
+
+    /// Opens the stream of a session, or ends one.
+    async fn follow(&self, method: Method, gateway: &Gateway) -> Result<HttpResponse, Refusal> {
+        self.allowed(&Target::Enter).await?;
+        self.forward(method, Bytes::new(), Listing::Something, gateway).await
+    }
+
+    /// May this message go on?
+    async fn judged(&self, message: &Message) -> Result<(), Refusal> {
+        if let Message::Request(request) = message {
+            era::check_agreement(self.request.headers(), request)?;
+        }
+        let target = attempt::target(message, &self.server.upstream)?;
+        self.allowed(&target).await
+    }
+
+    /// May this be done? What is asked for is written down before it is done; what only goes along with something else, which
+    /// was, is not.
+    async fn allowed(&self, target: &Target<'_>) -> Result<(), Refusal> {
+        let policies = self.app.policies().await.map_err(|_| Challenge::unavailable())?;
+        let visit = Visit { id: self.server.id, server: &self.server.name, at: &self.server.place, target: *target };
+        let judgement = judge(self.principal, &visit, &policies);
+        witness::note(self, target, &judgement).await?;
+        match judgement.decision {
+            Decision::Allowed => Ok(()),
+            Decision::Denied(why) => Err(Failure::denied(why).into()),
+            Decision::NeedsScope(scope) => {
+                let metadata = Resource::Server(&self.server.name).metadata_url(&self.app.config.server.public_url);
+                Err(Challenge::insufficient_scope(metadata, self.principal, scope).into())
+            }
+        }
+    }
+
+    async fn forward(
+        &self,
+        method: Method,
+        body: Bytes,
+        listing: Listing,
+        gateway: &Gateway,
+    ) -> Result<HttpResponse, Refusal> {
+        let place = gateway.at_once.enter(self.principal.subject.id())?;
+        let session = self.session(self.request.headers(), gateway)?;
+        let upstream = &self.server.upstream;
+        let outgoing = egress::request(method, self.request.headers(), upstream, session.as_deref(), body)?;
+        let incoming = match timeout(PATIENCE, gateway.upstreams.open(outgoing)).await {
+            Ok(Ok(incoming)) => incoming,
+            Ok(Err(error)) => return Err(Failure::upstream(error).into()),
+            Err(_) => return Err(Failure::upstream_late(PATIENCE).into()),
+        };
+        let witness = Witness::new(self, place);
+        let relay = Relay { call: self, sessions: &gateway.sessions, session, listing };
+        Ok(relay.answer(incoming, witness).await?)
+    }
+
+    /// The session that the request continues; none of the caller's is no session at all.
+    fn session(&self, headers: &HeaderMap, gateway: &Gateway) -> Result<Option<Arc<Session>>, Failure> {
+        let mut sealed = headers.get_all(relay::SESSION);
+        let (first, second) = (sealed.next(), sealed.next());
+        let Some(first) = first else { return Ok(None) };
+        let sealed = first.to_str().ok().filter(|_| second.is_none()).ok_or_else(Failure::no_session)?;
+        let (keys, now) = (&self.app.keys, self.app.clock.now());
+        let session = gateway.sessions.open(keys, sealed, self.principal, self.server.id, now);
+        session.map(Some).ok_or_else(Failure::no_session)
+    }
+}
+
+impl Refusal {
+    /// The same as an answer to the request of that id.
+    fn under(self, id: Option<Id>) -> Self {
+        match self {
+            Self::Failure(failure, None) => Self::Failure(failure, id),
+            other => other,
+        }
+    }
+}
+
+/// What went wrong on the way, in words for the caller.
+impl From<NetError> for Failure {
+    fn from(error: NetError) -> Self {
+        match error {
+            NetError::TimedOut => Self::upstream("it cannot be reached in time"),
+            error => Self::upstream(error),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Streams to and from the servers behind us: the same guard as for every other URL, but connections are kept, and an answer
+//! is read as it comes.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::exchange::Method;
+use super::{Net, NetError, Purpose, sort};
+
+/// For so long the addresses of a name are taken to be the same.
+const RESOLVED_FOR: Duration = Duration::from_secs(30);
+/// To as many hosts connections are kept.
+const HOSTS: usize = 1024;
+
+/// The connections of one thread: none is ever handed to another, which would have to be woken for every packet.
+pub struct Upstreams {
+    net: Net,
+    hosts: RefCell<HashMap<String, Host>>,
+}
+
+/// Connections to one host, pinned to addresses that were judged.
+struct Host {
+    client: reqwest::Client,
+    addresses: Vec<IpAddr>,
+    judged_at: Instant,
+}
+
+/// A request to a server behind us. Nothing is sent but what is in here, the host, our name and the length of the body.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// What to do.
+    pub method: Method,
+    /// Where.
+    pub url: &'a str,
+    /// Every header.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// What to send along.
+    pub body: Bytes,
+}
+
+/// An answer whose head has arrived.
+#[derive(Debug)]
+pub struct Incoming(reqwest::Response);
+
+impl Upstreams {
+    /// No connections yet.
+    pub fn new(net: Net) -> Self {
+        Self { net, hosts: RefCell::default() }
+    }
+
+    /// Sends a request to a server that an administrator entered, and waits for the head of the answer. Whoever is not
+    /// willing to wait for ever drops this.
+    pub async fn open(&self, request: Outgoing<'_>) -> Result<Incoming, NetError> {
+        let url = Url::parse(request.url).map_err(|_| NetError::BadUrl)?;
+        let client = self.client(&url).await?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let headers = headers(&request.headers);
+        let sent = client.request(method, url).headers(headers).body(request.body).send().await;
+        let response = sent.map_err(|error| sort(&error))?;
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(NetError::Compressed);
+        }
+        Ok(Incoming(response))
+    }
+
+    /// A client for that host, whose addresses were judged a moment ago at most.
+    async fn client(&self, url: &Url) -> Result<reqwest::Client, NetError> {
+        let inner = &self.net.0;
+        let is_own_loopback = inner.check_url(Purpose::AdministratorEndpoint, url)?;
+        let origin = url.origin().ascii_serialization();
+        if let Some(host) = self.hosts.borrow().get(&origin).filter(|host| host.judged_at.elapsed() < RESOLVED_FOR) {
+            return Ok(host.client.clone());
+        }
+        let mut addresses = inner.addresses(Purpose::AdministratorEndpoint, url, is_own_loopback).await?;
+        addresses.sort_unstable();
+        let mut hosts = self.hosts.borrow_mut();
+        if let Some(host) = hosts.get_mut(&origin).filter(|host| host.addresses == addresses) {
+            host.judged_at = Instant::now();
+            return Ok(host.client.clone());
+        }
+        let client = inner.pinned_for_streams(url, &addresses)?;
+        if hosts.len() >= HOSTS {
+            hosts.clear();
+        }
+        hosts.insert(origin, Host { client: client.clone(), addresses, judged_at: Instant::now() });
+        Ok(client)
+    }
+}
+
+/// What is no header is left out: whoever says so gets nothing across.
+fn headers(pairs: &[(&str, &[u8])]) -> HeaderMap {
+    let read = |(name, value): &(&str, &[u8])| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
+    };
+    let mut headers = HeaderMap::with_capacity(pairs.len());
+    for (name, mut value) in pairs.iter().filter_map(read) {
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    headers
+}
+
+impl Incoming {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    /// The first value of a header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How long the body is said to be.
+    pub fn announced(&self) -> Option<u64> {
+        self.0.content_length()
+    }
+
+    /// What arrived next of the body; nothing at its end. Whoever stops waiting loses nothing.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, NetError> {
+        self.0.chunk().await.map_err(|error| sort(&error))
+    }
+
+    /// The whole body, if it has at most so many bytes. What came in one piece is not copied.
+    pub async fn whole(&mut self, most: usize) -> Result<Bytes, NetError> {
+        if self.announced().is_some_and(|length| length > most as u64) {
+            return Err(NetError::TooLarge);
+        }
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        let mut all: Option<Vec<u8>> = None;
+        while let Some(chunk) = self.chunk().await? {
+            let all = all.get_or_insert_with(|| first.to_vec());
+            if all.len() + chunk.len() > most {
+                return Err(NetError::TooLarge);
+            }
+            all.extend_from_slice(&chunk);
+        }
+        match all {
+            Some(all) => Ok(all.into()),
+            None if first.len() > most => Err(NetError::TooLarge),
+            None => Ok(first),
+        }
+    }
+}

@@ -62,12 +62,7 @@ pub async fn change(conn: &mut Connection, id: PolicyId, draft: &Draft, by: By<'
 }
 
 /// Says that a policy is for a group, too, or no more; false when there is no such policy.
-pub async fn map(
-    conn: &mut Connection,
-    name: &str,
-    (group, is_for): (&str, bool),
-    by: By<'_>,
-) -> QueryResult<bool> {
+pub async fn map(conn: &mut Connection, name: &str, (group, is_for): (&str, bool), by: By<'_>) -> QueryResult<bool> {
     if policy::hold(conn, name).await?.is_none() {
         return Ok(false);
     }

@@ -11,7 +11,8 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "policies", "upstreams"];
+const DOMAIN: &[&str] =
+    &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "policies", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -67,7 +68,16 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     (
         "diesel",
         &[
-            "audit", "credentials", "crypto", "db", "grants", "identity", "places", "policies", "schema", "types",
+            "audit",
+            "credentials",
+            "crypto",
+            "db",
+            "grants",
+            "identity",
+            "places",
+            "policies",
+            "schema",
+            "types",
             "upstreams",
         ],
     ),

@@ -115,9 +115,8 @@ pub fn read(text: &str, dialect: Option<Dialect>, list: Listing) -> Result<Impor
     }
     let document: Value = match serde_json::from_str(text) {
         Ok(document) => document,
-        Err(_) if !text.trim_start().starts_with(['{', '[']) => {
-            serde_saphyr::from_str(text).map_err(|error| whole(format!("it is neither JSON nor YAML: {}", first_line(&error))))?
-        }
+        Err(_) if !text.trim_start().starts_with(['{', '[']) => serde_saphyr::from_str(text)
+            .map_err(|error| whole(format!("it is neither JSON nor YAML: {}", first_line(&error))))?,
         Err(error) => return Err(whole(format!("it is no JSON: {error}"))),
     };
     read_value(&document, dialect, list)

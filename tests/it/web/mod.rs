@@ -10,6 +10,7 @@ mod jwt_token;
 mod keys;
 mod passkeys;
 mod profile;
+mod servers;
 mod sessions;
 mod setup;
 mod snippets;

@@ -23,6 +23,8 @@ mod outcome;
 mod personal_token;
 mod registration_token;
 mod serve;
+mod server;
+mod server_file;
 mod token_file;
 mod user;
 mod workspace;
@@ -104,6 +106,22 @@ enum Command {
     ProjectCreate(workspace::CreateBelow),
     /// Make a folder in a project
     FolderCreate(workspace::CreateBelow),
+    /// Register an MCP server, and look which tools it has
+    Register(Box<server::Register>),
+    /// List the registered servers
+    List(server::List),
+    /// Switch a server on or off
+    Toggle(server::Toggle),
+    /// Remove a server; clients that use it get 404 from then on
+    Remove(server::Named),
+    /// Look how servers are, and which tools they have
+    Healthcheck(server::Healthcheck),
+    /// Look at one server now
+    Refresh(server::Named),
+    /// List the tools of a server, and what each counts as
+    Tools(server::Named),
+    /// Say what a tool of a server does: read, write or delete
+    ToolClass(server::ToolClass),
     /// Move a server to another workspace, project or folder
     ServerMove(workspace::MoveServer),
     /// Trust an issuer whose signed statements buy tokens here
@@ -193,6 +211,14 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::WorkspaceMemberRemove(verb) => verb.run(loaded.config),
         Command::ProjectCreate(verb) => verb.project(loaded.config),
         Command::FolderCreate(verb) => verb.folder(loaded.config),
+        Command::Register(verb) => verb.run(loaded.config),
+        Command::List(verb) => verb.run(loaded.config),
+        Command::Toggle(verb) => verb.run(loaded.config),
+        Command::Remove(verb) => verb.remove(loaded.config),
+        Command::Healthcheck(verb) => verb.run(loaded.config),
+        Command::Refresh(verb) => verb.refresh(loaded.config),
+        Command::Tools(verb) => verb.tools(loaded.config),
+        Command::ToolClass(verb) => verb.run(loaded.config),
         Command::ServerMove(verb) => verb.run(loaded.config),
         Command::IssuerAdd(verb) => verb.run(loaded.config),
         Command::IssuerList(verb) => verb.run(loaded.config),

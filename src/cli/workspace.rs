@@ -275,7 +275,8 @@ fn in_order(tree: &Tree) -> Vec<PlaceId> {
     all.into_iter().map(|(_, id)| id).collect()
 }
 
-fn with_tree(
+/// Opens the installation, with every place in it.
+pub(super) fn with_tree(
     config: Config,
     work: impl AsyncFnOnce(&Installation, &Tree) -> Result<Report, Failure>,
 ) -> Result<Report, Failure> {
@@ -286,7 +287,8 @@ fn with_tree(
     })
 }
 
-fn nowhere(path: &str) -> Failure {
+/// Nothing is there.
+pub(super) fn nowhere(path: &str) -> Failure {
     Failure::refused(format!("there is no place {path:?}"))
 }
 

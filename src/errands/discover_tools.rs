@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Clock;
+use crate::config::OutboundConfig;
 use crate::crypto::RootKeys;
 use crate::db::{self, Db};
 use crate::net::{Net, NetError, Purpose};
@@ -22,22 +23,47 @@ use line::{Line, Trouble};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the errand takes along.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Way<'a> {
     /// Where it is written down.
-    pub db: &'a Db,
+    db: &'a Db,
     /// What opens the secrets.
-    pub keys: &'a RootKeys,
+    keys: &'a RootKeys,
     /// The way out.
-    pub net: &'a Net,
+    net: Net,
     /// The time.
-    pub clock: &'a Clock,
+    clock: &'a Clock,
 }
 
 impl<'a> Way<'a> {
     /// With what requests have.
     pub fn of(app: &'a App) -> Self {
-        Self { db: &app.db, keys: &app.keys, net: &app.net, clock: &app.clock }
+        Self { db: &app.db, keys: &app.keys, net: app.net.clone(), clock: &app.clock }
+    }
+
+    /// With what an operator's verb has. The error is a sentence for them.
+    pub fn prepared(
+        (db, keys, clock): (&'a Db, &'a RootKeys, &'a Clock),
+        outbound: &OutboundConfig,
+    ) -> Result<Self, String> {
+        let net = Net::new(outbound).map_err(|error| error.to_string())?;
+        Ok(Self { db, keys, net, clock })
+    }
+
+    /// Refuses a URL of which it can be known beforehand that nobody ever goes there for this actor. The rest of what is wrong
+    /// with a URL is for the verb to say.
+    pub fn foresee(&self, actor: Actor, url: &str) -> Result<(), Refusal> {
+        let words = match self.net.foresee(purpose(actor.is_above()), url.trim()) {
+            Ok(()) => return Ok(()),
+            Err(NetError::ForbiddenAddress) if actor.is_above() => {
+                "the URL leads to an address that is never spoken to: link-local, multicast, or where clouds hand out credentials"
+            }
+            Err(NetError::ForbiddenAddress) => {
+                "the URL leads into the inner network; only a system administrator registers servers there"
+            }
+            Err(_) => return Ok(()),
+        };
+        Err(Flaw::new("url", words).into())
     }
 }
 
@@ -46,30 +72,14 @@ pub fn purpose(may_be_private: bool) -> Purpose {
     if may_be_private { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint }
 }
 
-/// Refuses a URL of which it can be known beforehand that nobody ever goes there for this actor. The rest of what is wrong with
-/// a URL is for the verb to say.
-pub fn foresee(net: &Net, actor: Actor, url: &str) -> Result<(), Refusal> {
-    match net.foresee(purpose(actor.is_above()), url.trim()) {
-        Err(NetError::ForbiddenAddress) if actor.is_above() => {
-            let words = "the URL leads to an address that is never spoken to: link-local, multicast, or where clouds hand out credentials";
-            Err(Flaw::new("url", words).into())
-        }
-        Err(NetError::ForbiddenAddress) => {
-            let words = "the URL leads into the inner network; only a system administrator registers servers there";
-            Err(Flaw::new("url", words).into())
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 /// Asks a server, switched on or not, and writes down how it is and what it has; nothing where there is no such server.
-pub async fn discover(way: Way<'_>, id: ServerId) -> Result<Option<Noted>, db::Error> {
+pub async fn discover(way: &Way<'_>, id: ServerId) -> Result<Option<Noted>, db::Error> {
     let dialled = {
         let mut conn = way.db.read().await?;
         server::dialled(&mut conn, id, way.keys).await?
     };
     let Some((transport, upstream)) = dialled else { return Ok(None) };
-    let found = ask(way.net, &transport, &upstream).await;
+    let found = ask(&way.net, &transport, &upstream).await;
     let now = way.clock.now();
     way.db.write(async |conn| note_tools(conn, id, (&upstream.url, found), now).await).await
 }

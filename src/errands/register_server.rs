@@ -1,6 +1,6 @@
 //! ERRANDS: register a server or say something else of it, and look at once how it is.
 
-use super::discover_tools::{Way, discover, foresee};
+use super::discover_tools::{Way, discover};
 use crate::app::App;
 use crate::audit::Origin;
 use crate::db;
@@ -18,7 +18,7 @@ pub async fn add(
     place: PlaceId,
     said: &Said,
 ) -> Result<Registration, db::Error> {
-    if let Err(refusal) = said.url.as_deref().map_or(Ok(()), |url| foresee(&app.net, actor, url)) {
+    if let Err(refusal) = said.url.as_deref().map_or(Ok(()), |url| Way::of(app).foresee(actor, url)) {
         return Ok(Registration::Refused(refusal));
     }
     let terms = terms(app, actor, origin);
@@ -37,7 +37,7 @@ pub async fn change(
     mut said: Said,
 ) -> Result<Registration, db::Error> {
     said.url = said.url.filter(|url| url.trim() != before.url);
-    if let Err(refusal) = said.url.as_deref().map_or(Ok(()), |url| foresee(&app.net, actor, url)) {
+    if let Err(refusal) = said.url.as_deref().map_or(Ok(()), |url| Way::of(app).foresee(actor, url)) {
         return Ok(Registration::Refused(refusal));
     }
     let terms = terms(app, actor, origin);
@@ -56,7 +56,7 @@ pub async fn remove(app: &App, actor: Actor, origin: &Origin, id: ServerId) -> R
 
 /// Looks how it is and which tools it has. What they do holds on this node before the answer goes out.
 pub async fn refresh(app: &App, id: ServerId) -> Result<Option<Noted>, db::Error> {
-    let noted = discover(Way::of(app), id).await?;
+    let noted = discover(&Way::of(app), id).await?;
     if noted.as_ref().is_some_and(|noted| noted.changed) {
         app.servers.reload(&app.db, &app.keys).await?;
     }

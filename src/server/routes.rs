@@ -297,6 +297,7 @@ fn clients(config: &mut ServiceConfig) {
 
 /// Settings → Workspaces.
 fn workspace_pages(config: &mut ServiceConfig) {
+    use pages::settings::workspaces::server::{self, edit, register};
     use pages::settings::workspaces::{self, itself, members, new, places, servers};
     config
         .service(web::resource(urls::SWITCH_WORKSPACE).route(web::post().to(workspaces::switch)))
@@ -305,6 +306,13 @@ fn workspace_pages(config: &mut ServiceConfig) {
         .service(web::resource(urls::WORKSPACE).route(read(members::get)).route(web::post().to(members::post)))
         .service(web::resource(urls::WORKSPACE_PLACES).route(read(places::get)).route(web::post().to(places::post)))
         .service(web::resource(urls::WORKSPACE_SERVERS).route(read(servers::get)).route(web::post().to(servers::post)))
+        .service(
+            web::resource(urls::WORKSPACE_REGISTER_SERVER)
+                .route(read(register::get))
+                .route(web::post().to(register::post)),
+        )
+        .service(web::resource(urls::WORKSPACE_SERVER).route(read(server::get)).route(web::post().to(server::post)))
+        .service(web::resource(urls::WORKSPACE_EDIT_SERVER).route(read(edit::get)).route(web::post().to(edit::post)))
         .service(web::resource(urls::WORKSPACE_ITSELF).route(read(itself::get)).route(web::post().to(itself::post)));
 }
 

@@ -25,5 +25,6 @@ mod routes;
 mod specifications;
 mod support;
 mod url_table;
+mod upstreams;
 mod warm_path;
 mod web;

@@ -36,6 +36,7 @@ use portcullis::web::settings::workspaces::itself::ItselfPage;
 use portcullis::web::settings::workspaces::members::MembersPage;
 use portcullis::web::settings::workspaces::new::NewWorkspacePage;
 use portcullis::web::settings::workspaces::places::PlacesPage;
+use portcullis::web::settings::workspaces::server;
 use portcullis::web::settings::workspaces::servers::ServersPage;
 use portcullis::web::sign_in::SignInPage;
 use portcullis::web::sign_in::code::SecondStepPage;
@@ -106,6 +107,9 @@ async fn every_page() -> Vec<Shown> {
     show("members", MembersPage::samples(), &mut pages).await;
     show("places", PlacesPage::samples(), &mut pages).await;
     show("servers", ServersPage::samples(), &mut pages).await;
+    show("server", server::ServerPage::samples(), &mut pages).await;
+    show("register_server", server::register::RegisterPage::samples(), &mut pages).await;
+    show("edit_server", server::edit::EditPage::samples(), &mut pages).await;
     show("workspace_itself", ItselfPage::samples(), &mut pages).await;
     show("doctor", DoctorPage::samples(), &mut pages).await;
     show("flows", FlowsPage::samples(), &mut pages).await;

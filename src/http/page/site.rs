@@ -206,6 +206,11 @@ impl Site {
         self.to(&page.replace("{workspace}", name))
     }
 
+    /// One of the pages of a server in the workspace of that name.
+    pub fn of_server(&self, page: &str, workspace: &str, server: &str) -> String {
+        self.to(&page.replace("{workspace}", workspace).replace("{server}", server))
+    }
+
     /// Settings → Profile.
     pub fn profile(&self) -> String {
         self.to(urls::PROFILE)

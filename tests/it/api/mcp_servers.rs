@@ -138,7 +138,7 @@ async fn a_page_of_another_origin_gets_nothing_and_other_methods_and_urls_are_pr
     };
     assert_problem(&app.send(from("https://evil.example")).await, 403);
     app.send(from("http://localhost:3000")).await.assert(200);
-    let answer = app.post_json(urls::API_MCP_SERVERS, &json!({})).await;
+    let answer = app.send(app.request(Method::PUT, urls::API_MCP_SERVERS)).await;
     assert_problem(&answer, 405);
     assert!(answer.header("allow").contains("GET"));
     for path in ["/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v1/mcp-servers/x/y"] {

@@ -5,47 +5,9 @@ use portcullis::http::urls;
 use portcullis::places::{Reach, Role};
 use portcullis::types::{Permissions, PlaceId};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Browser, TestApp};
-
-/// What one person may do through an app that an administrator vouches for.
-struct Manager<'a> {
-    app: &'a TestApp,
-    token: String,
-}
-
-impl<'a> Manager<'a> {
-    async fn new(app: &'a TestApp, person: &Browser, scope: &str) -> Self {
-        let id = format!("console-{}-{}", person.username, scope.replace([' ', '.', ':'], "-"));
-        let client = app.vouched_client(&id, "https://console.example/cb").await;
-        let ask = client.ask().with("scope", scope).and("resource", &app.at(urls::API));
-        let won = client.win(person, &ask).await;
-        Self { app, token: client.redeem(&won).await.tokens().access }
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = self.app.request(method, path).header(AUTHORIZATION, format!("Bearer {}", self.token));
-        let request = match body {
-            Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),
-            None => request,
-        };
-        self.app.send(request).await
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.send(Method::GET, path, None).await
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, Some(body)).await
-    }
-
-    async fn delete(&self, path: &str) -> Answer {
-        self.send(Method::DELETE, path, None).await
-    }
-}
+use crate::support::{Browser, Manager, TestApp};
 
 fn names(list: &Value) -> Vec<&str> {
     list["items"].as_array().unwrap().iter().map(|item| item["path"].as_str().unwrap()).collect()
@@ -182,7 +144,8 @@ async fn a_server_moves_between_places_that_one_manages() {
     let reads = Manager::new(&app, &olga, "mgmt.read").await;
     let refused = reads.send(Method::PATCH, &path, Some(json!({ "place": "acme" }))).await.assert(403);
     assert_eq!(refused.json()["error"], "insufficient_scope");
-    api.send(Method::GET, &path, None).await.assert(405);
+    assert_eq!(api.get(&path).await.assert(200).json()["place"], "acme/apps");
+    api.send(Method::PUT, &path, None).await.assert(405);
     assert_eq!(app.events("server.moved").await.len(), 1);
 }
 

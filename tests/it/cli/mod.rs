@@ -11,6 +11,7 @@ mod outage;
 mod refused;
 mod registration_token;
 mod serve;
+mod server;
 mod settings;
 mod token;
 mod user;

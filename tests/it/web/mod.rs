@@ -11,6 +11,7 @@ mod keys;
 mod making;
 mod passkeys;
 mod profile;
+mod servers;
 mod sessions;
 mod setup;
 mod snippets;

@@ -22,6 +22,15 @@ async function settings(visitor, path) {
   await visitor.signIn(ADMIN);
 }
 
+/** The page of a server that is registered, once. Its tools are those of the gate itself, which lets nobody in without a token. */
+async function registered(visitor, name) {
+  await settings(visitor, '/settings/workspaces/mcp-gateway/register-server');
+  await visitor.page.getByLabel('Name', { exact: true }).fill(name);
+  await visitor.page.getByLabel('URL', { exact: true }).fill(`${visitor.server.url}/mcp`);
+  await visitor.press('Register server');
+  if (!(await visitor.sees('Look now'))) await visitor.open(`/settings/workspaces/mcp-gateway/servers/${name}`);
+}
+
 /** Registers a client and lets it in, as the administrator would. */
 export async function connect(server, { name, redirectUri, scope = 'mcp:read mcp:write' }) {
   const { client_id: clientId } = await register(server, { name, redirectUris: [redirectUri] });
@@ -137,6 +146,34 @@ export const gallery = [
       await visitor.open(authorizationRequest(visitor.server, { clientId: 'forgotten-client', redirectUri }).url);
       await visitor.open('/admin/flows');
       await visitor.signIn(ADMIN);
+    },
+  ],
+  ['servers', (visitor) => settings(visitor, '/settings/workspaces/mcp-gateway/servers')],
+  ['register-server', (visitor) => settings(visitor, '/settings/workspaces/mcp-gateway/register-server')],
+  [
+    'register-server-refused',
+    async (visitor) => {
+      await settings(visitor, '/settings/workspaces/mcp-gateway/register-server');
+      await visitor.page.getByLabel('Name', { exact: true }).fill('mcp');
+      await visitor.page.getByLabel('URL', { exact: true }).fill('https://mcp.example.com/mcp');
+      await visitor.press('Register server');
+    },
+  ],
+  ['server', (visitor) => registered(visitor, 'calendar')],
+  [
+    'edit-server',
+    async (visitor) => {
+      await registered(visitor, 'mail');
+      await visitor.page.getByRole('link', { name: 'Edit', exact: true }).click();
+      await visitor.page.waitForLoadState('load');
+    },
+  ],
+  [
+    'remove-server',
+    async (visitor) => {
+      await registered(visitor, 'issues');
+      await visitor.page.getByRole('link', { name: 'Remove…', exact: true }).click();
+      await visitor.page.waitForLoadState('load');
     },
   ],
   [

@@ -4,6 +4,7 @@ pub mod itself;
 pub mod members;
 pub mod new;
 pub mod places;
+pub mod server;
 pub mod servers;
 
 use std::sync::Arc;

@@ -7,13 +7,14 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::new::sentence;
+use super::server::badges;
 use super::{Done, Head, Part, Seen, back};
 use crate::app::App;
 use crate::db;
 use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
-use crate::http::{PageError, PageForm, Refusal, SignedIn};
+use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
 use crate::places::{Actor, Role, Tree};
 use crate::types::{PlaceId, ServerId};
 use crate::upstreams::move_server::{Moved, Refusal as Refused, move_server};
@@ -107,7 +108,9 @@ async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, query: &ServersQuery
         next: last.map(|last| link(&head.href, &[("after", &last)])),
     };
     let moving = moving.map(|server| Moving::new(&server, signed_in, &seen.tree));
+    let register = site.of_workspace(urls::WORKSPACE_REGISTER_SERVER, seen.place.name.as_str());
     Ok(ServersPage {
+        register: if head.manages { register } else { String::new() },
         rows: found.iter().map(|server| ServerRow::new(server, &seen.tree, &head)).collect(),
         site,
         shell: Shell::of(app, signed_in, Menu::Workspaces),
@@ -134,6 +137,8 @@ pub struct ServersPage {
     pub pager: Pager,
     /// The one that is about to move.
     pub moving: Option<Moving>,
+    /// Where one is registered; nowhere, for who may not.
+    pub register: String,
     /// What is wrong.
     pub errors: Errors,
 }
@@ -147,8 +152,10 @@ pub struct ServerRow {
     pub description: Foreign,
     /// Its place in words.
     pub place: String,
-    /// Whether it is switched on.
-    pub state: Badge,
+    /// Its page, for who manages.
+    pub page: Option<String>,
+    /// Whether it is switched on, and how it is.
+    pub states: Vec<Badge>,
     /// Where *Move* leads, for who manages.
     pub go: Option<String>,
 }
@@ -166,15 +173,12 @@ pub struct Moving {
 
 impl ServerRow {
     fn new(server: &Registered, tree: &Tree, head: &Head) -> Self {
-        let state = match server.enabled {
-            true => Badge::new(Tone::Good, "On"),
-            false => Badge::new(Tone::Ended, "Off"),
-        };
         Self {
             name: server.name.clone(),
             description: Foreign::new(&server.description),
             place: tree.words(server.place_id).unwrap_or_default(),
-            state,
+            page: head.manages.then(|| format!("{}/{}", head.href, server.name)),
+            states: badges(server),
             go: head.manages.then(|| link(&head.href, &[("move", &server.id.to_string())])),
         }
     }
@@ -199,7 +203,8 @@ impl ServersPage {
             name: name.to_owned(),
             description,
             place: "acme/apps".to_owned(),
-            state,
+            page: go.map(|_| format!("/gate/settings/workspaces/acme/servers/{name}")),
+            states: vec![state],
             go: go.map(str::to_owned),
         };
         let go = "/gate/settings/workspaces/acme/servers?move=1";
@@ -219,6 +224,11 @@ impl ServersPage {
             rows,
             pager: Pager { shown: "2 servers".to_owned(), previous: None, next: None },
             moving,
+            register: if role == Role::Member {
+                String::new()
+            } else {
+                "/gate/settings/workspaces/acme/register-server".to_owned()
+            },
             errors,
         };
         let wrong = Errors::one("place", "There is no such place, or it is not yours to put servers into.");
@@ -231,6 +241,7 @@ impl ServersPage {
                 Errors::none(),
             ),
             page(Role::Member, Vec::new(), None, Errors::none()),
+            page(Role::Admin, Vec::new(), None, Errors::none()),
         ]
     }
 }

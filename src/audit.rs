@@ -180,6 +180,12 @@ pub enum Event {
     MemberRemoved,
     /// A server went to another place.
     ServerMoved,
+    /// A group was removed.
+    GroupRemoved,
+    /// A person or program was put into a group.
+    GroupJoined,
+    /// A person or program was taken out of a group.
+    GroupLeft,
     /// A policy was made or changed.
     PolicySaved,
     /// A policy was removed.
@@ -270,6 +276,9 @@ impl Event {
             Self::MemberChanged => "workspace.member_changed",
             Self::MemberRemoved => "workspace.member_removed",
             Self::ServerMoved => "server.moved",
+            Self::GroupRemoved => "group.removed",
+            Self::GroupJoined => "group.joined",
+            Self::GroupLeft => "group.left",
             Self::PolicySaved => "policy.saved",
             Self::PolicyRemoved => "policy.removed",
         }

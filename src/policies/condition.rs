@@ -121,9 +121,7 @@ fn is_bounded(expression: &IdedExpr, height: usize, comprehensions: usize) -> bo
     let is_bounded_here = |inner: &IdedExpr| is_bounded(inner, height, comprehensions);
     match &expression.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => true,
-        Expr::Call(call) => {
-            call.target.as_deref().is_none_or(is_bounded_here) && call.args.iter().all(is_bounded_here)
-        }
+        Expr::Call(call) => call.target.as_deref().is_none_or(is_bounded_here) && call.args.iter().all(is_bounded_here),
         Expr::List(list) => list.elements.iter().all(is_bounded_here),
         Expr::Select(select) => is_bounded_here(&select.operand),
         Expr::Map(map) => map.entries.iter().all(|entry| entry_is_bounded(&entry.expr, &is_bounded_here)),

@@ -26,17 +26,16 @@ pub struct Draft {
 }
 
 /// Every field of a policy in our own words; the last three are said of one and not taken.
-const FIELDS: [&str; 8] =
-    ["name", "description", "rules", "groups", "permissions", "id", "created_at", "changed_at"];
+const FIELDS: [&str; 8] = ["name", "description", "rules", "groups", "permissions", "id", "created_at", "changed_at"];
 
 impl Draft {
     /// A policy in our own words.
     pub fn read(reading: &Reading<'_>) -> Result<Self, Fault> {
         reading.members(&FIELDS)?;
         let name = reading.need("name")?;
-        let rules = reading.get("rules").map_or(Ok(Vec::new()), |rules| {
-            rules.list()?.map(|rule| checked(&rule)).collect::<Result<Vec<_>, _>>()
-        })?;
+        let rules = reading
+            .get("rules")
+            .map_or(Ok(Vec::new()), |rules| rules.list()?.map(|rule| checked(&rule)).collect::<Result<Vec<_>, _>>())?;
         let permissions = reading.get("permissions").map_or(Ok(Map::new()), |all| all.object().cloned())?;
         let draft = Self {
             name: name.text()?.to_owned(),
@@ -70,8 +69,7 @@ impl Draft {
     /// In our own words.
     pub fn in_own_words(&self) -> Value {
         let Self { name, description, rules, groups, permissions } = self;
-        let mut own =
-            json!({ "name": name, "description": description, "groups": groups, "rules": rules });
+        let mut own = json!({ "name": name, "description": description, "groups": groups, "rules": rules });
         if !permissions.is_empty() {
             own["permissions"] = Value::Object(permissions.clone());
         }

@@ -48,7 +48,8 @@ fn of_groups(draft: &Draft, known: &Known) -> Vec<Finding> {
         match known.groups.iter().find(|(name, _)| name == group) {
             Some((_, 0)) => findings.push(finding("empty-group", format!("nobody is in the group {group:?}"))),
             Some(_) => {}
-            None => findings.push(finding("unknown-group", unknown("group", group, known.groups.iter().map(|(name, _)| name)))),
+            None => findings
+                .push(finding("unknown-group", unknown("group", group, known.groups.iter().map(|(name, _)| name)))),
         }
     }
     findings
@@ -113,7 +114,8 @@ fn never(rule: &Rule, known: &Known) -> Vec<(&'static str, String)> {
 
 /// That there is none of that name, and which one may have been meant.
 fn unknown<'k>(kind: &str, name: &str, known: impl Iterator<Item = &'k String>) -> String {
-    let nearest = known.map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)).min();
+    let nearest =
+        known.map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)).min();
     match nearest {
         Some((distance, nearest)) if distance <= 2 => format!("there is no {kind} {name:?}; is it {nearest:?}?"),
         _ => format!("there is no {kind} {name:?}"),

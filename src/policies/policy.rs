@@ -79,7 +79,12 @@ pub async fn all(conn: &mut Connection) -> QueryResult<Vec<Policy>> {
         names.sort_unstable();
         names
     };
-    rows.into_iter().map(|row| { let names = sorted(&row.id, &mut groups); Policy::of(row, names) }).collect()
+    rows.into_iter()
+        .map(|row| {
+            let names = sorted(&row.id, &mut groups);
+            Policy::of(row, names)
+        })
+        .collect()
 }
 
 /// The one of that id.

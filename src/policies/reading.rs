@@ -140,10 +140,7 @@ mod tests {
             .collect();
         assert_eq!(
             faults,
-            [
-                "/a~1b/0/servr: this field is not known here; is it \"server\"?",
-                "/a~1b/1/server: this must be a text"
-            ]
+            ["/a~1b/0/servr: this field is not known here; is it \"server\"?", "/a~1b/1/server: this must be a text"]
         );
         assert_eq!(Reading::of(&json!(3)).object().unwrap_err().to_string(), "the document: this must be an object");
     }

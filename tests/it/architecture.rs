@@ -11,7 +11,8 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// What knows nothing of us. `net` and `schema` are not here: the domain never goes out, and only nouns see tables.
 const BASE: &[&str] = &["clock", "config", "crypto", "db", "types"];
 /// What decides; it awaits the database and nothing else.
-const DOMAIN: &[&str] = &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "policies", "upstreams"];
+const DOMAIN: &[&str] =
+    &["access", "audit", "credentials", "doctor", "grants", "identity", "places", "policies", "upstreams"];
 /// What the faces share.
 const SHARED: &[&str] = &["app", "errands", "http"];
 /// Each speaks to one kind of someone. They never meet but in URLs and tables.
@@ -34,7 +35,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("places", &[BASE, &["audit", "schema"]]),
     ("identity", &[BASE, &["audit", "places", "schema"]]),
     ("upstreams", &[BASE, &["audit", "identity", "places", "schema"]]),
-    ("policies", &[BASE, &["audit", "schema"]]),
+    ("policies", &[BASE, &["audit", "identity", "schema"]]),
     ("grants", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("credentials", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places", "policies"]]),
@@ -66,7 +67,16 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     (
         "diesel",
         &[
-            "audit", "credentials", "crypto", "db", "grants", "identity", "places", "policies", "schema", "types",
+            "audit",
+            "credentials",
+            "crypto",
+            "db",
+            "grants",
+            "identity",
+            "places",
+            "policies",
+            "schema",
+            "types",
             "upstreams",
         ],
     ),

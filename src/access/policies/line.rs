@@ -213,7 +213,9 @@ pub(super) fn methods<'a>(target: &Target<'a>, effect: Effect) -> Methods<'a> {
         (Target::Enter, Effect::Allow) => Methods::Any,
         (Target::Method(method), Effect::Allow) if is_handshake(method) => Methods::Any,
         (Target::Method(method), Effect::Deny) => Methods::Of(vec![method]),
-        (Target::Method(method), Effect::Allow) => Methods::Of(with_its_use(method).map_or(vec![*method], <[_]>::to_vec)),
+        (Target::Method(method), Effect::Allow) => {
+            Methods::Of(with_its_use(method).map_or(vec![*method], <[_]>::to_vec))
+        }
         (Target::SeeTool(_) | Target::SeePrompt(_) | Target::SeeResource(_), _) => {
             Methods::Of(with_its_use(target.method()).unwrap_or_default().to_vec())
         }

@@ -125,7 +125,9 @@ impl Policies {
             Whom::Nobody => false,
         };
         let lines = self.all.iter().filter(|(_, whom)| whom.iter().any(is_theirs)).map(|(line, _)| line);
-        lines.map(|line| Tried { rule: line.label().to_owned(), effect: line.effect(), verdict: line.verdict(&asked) }).collect()
+        lines
+            .map(|line| Tried { rule: line.label().to_owned(), effect: line.effect(), verdict: line.verdict(&asked) })
+            .collect()
     }
 
     /// True when a policy has that name.

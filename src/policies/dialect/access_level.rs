@@ -61,8 +61,10 @@ pub(super) fn write(draft: &Draft) -> Result<Value, Unsayable> {
         return Err(Unsayable { name: draft.name.clone(), dialect, why: format!("there is no word for its {name}") });
     }
     let server = |(place, rule): (usize, &Rule)| {
-        let unsayable = |why: &str| Unsayable { name: format!("{}#{}", draft.name, place + 1), dialect, why: why.into() };
-        let level = level(rule).ok_or_else(|| unsayable("its methods are neither those of read nor those of execute"))?;
+        let unsayable =
+            |why: &str| Unsayable { name: format!("{}#{}", draft.name, place + 1), dialect, why: why.into() };
+        let level =
+            level(rule).ok_or_else(|| unsayable("its methods are neither those of read nor those of execute"))?;
         Ok(json!({ "server_name": rule.server, "tools": rule.tools, "access_level": level }))
     };
     let servers = sayable(draft, dialect)?.iter().enumerate().map(server).collect::<Result<Vec<_>, _>>()?;

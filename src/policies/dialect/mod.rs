@@ -115,9 +115,8 @@ pub fn read(text: &str, dialect: Option<Dialect>, list: Listing) -> Result<Impor
     }
     let document: Value = match serde_json::from_str(text) {
         Ok(document) => document,
-        Err(_) if !text.trim_start().starts_with(['{', '[']) => {
-            serde_saphyr::from_str(text).map_err(|error| whole(format!("it is neither JSON nor YAML: {}", first_line(&error))))?
-        }
+        Err(_) if !text.trim_start().starts_with(['{', '[']) => serde_saphyr::from_str(text)
+            .map_err(|error| whole(format!("it is neither JSON nor YAML: {}", first_line(&error))))?,
         Err(error) => return Err(whole(format!("it is no JSON: {error}"))),
     };
     read_value(&document, dialect, list)
@@ -196,6 +195,13 @@ fn rule_at(server: &Reading<'_>, import: &mut Import) -> Result<Rule, Fault> {
         import.note(server, format!("{name:?} is the other system's own interface: kept, but it means nothing here"));
     }
     Ok(Rule { prompts: vec![Pattern::ALL], resources: vec![Pattern::ALL], ..Rule::at(name) })
+}
+
+/// A rule by which these tools of a server can be called, and all else there be read.
+pub fn execute_at(server: &str, tools: &[String]) -> Rule {
+    let tools = tools.iter().map(|tool| Pattern::new(tool)).collect();
+    let (prompts, resources) = (vec![Pattern::ALL], vec![Pattern::ALL]);
+    Rule { methods: access_level::methods(true), tools, prompts, resources, ..Rule::at(server_name(server)) }
 }
 
 /// What keeps a rule from being said where there are only servers, methods and tools.

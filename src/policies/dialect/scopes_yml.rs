@@ -36,7 +36,10 @@ pub(super) fn read(reading: &Reading<'_>, import: &mut Import) -> Result<(), Fau
     if let Some(ui) = reading.get(UI) {
         for (name, permissions) in ui.entries()? {
             permissions.object()?;
-            import.note(&permissions, "permissions in the other system's pages are kept for export; they mean nothing here");
+            import.note(
+                &permissions,
+                "permissions in the other system's pages are kept for export; they mean nothing here",
+            );
             named(&mut drafts, name).permissions.insert(PERMISSIONS.to_owned(), permissions.value().clone());
         }
     }
@@ -46,7 +49,10 @@ pub(super) fn read(reading: &Reading<'_>, import: &mut Import) -> Result<(), Fau
                 match drafts.get_mut(name.text()?) {
                     Some(draft) => draft.groups.push(group.to_owned()),
                     None => {
-                        import.note(&name, "this file does not say what it is: the policy of that name is given to the group");
+                        import.note(
+                            &name,
+                            "this file does not say what it is: the policy of that name is given to the group",
+                        );
                         import.given.push((name.text()?.to_owned(), group.to_owned()));
                     }
                 }
@@ -72,7 +78,9 @@ pub(super) fn write(drafts: &[&Draft]) -> Result<String, Unsayable> {
         if [UI, GROUPS].contains(&draft.name.as_str()) {
             return Err(unsayable("that name means something else there".to_owned()));
         }
-        if let Some(other) = draft.permissions.keys().find(|name| ![PERMISSIONS, "create_in_idp"].contains(&name.as_str())) {
+        if let Some(other) =
+            draft.permissions.keys().find(|name| ![PERMISSIONS, "create_in_idp"].contains(&name.as_str()))
+        {
             return Err(unsayable(format!("there is no word for its {other}")));
         }
         let rules: Vec<Value> = sayable(draft, dialect)?.iter().map(server).collect();
@@ -87,10 +95,17 @@ pub(super) fn write(drafts: &[&Draft]) -> Result<String, Unsayable> {
             groups.entry(group).or_default().push(&draft.name);
         }
     }
+    // There is no word for what a policy is for.
+    let told = drafts.iter().filter(|draft| !draft.description.is_empty());
+    let comments: String =
+        told.map(|draft| format!("# {}: {}\n", draft.name, draft.description.replace(['\r', '\n'], " "))).collect();
     let mut document = Map::new();
     document.insert(UI.to_owned(), ui.into());
     document.insert(GROUPS.to_owned(), json!(groups));
     document.extend(servers);
-    serde_saphyr::to_string(&document)
-        .map_err(|error| Unsayable { name: "the file".to_owned(), dialect, why: error.to_string() })
+    serde_saphyr::to_string(&document).map(|document| comments + &document).map_err(|error| Unsayable {
+        name: "the file".to_owned(),
+        dialect,
+        why: error.to_string(),
+    })
 }

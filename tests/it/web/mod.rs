@@ -9,6 +9,7 @@ mod doctor;
 mod jwt_token;
 mod keys;
 mod passkeys;
+mod policies;
 mod profile;
 mod sessions;
 mod setup;

@@ -54,6 +54,7 @@ bench: ## Measure tool calls against an unguarded handler, and the token endpoin
 	cargo bench --bench guarded_call
 	cargo bench --bench token_endpoint
 	cargo bench --bench api_keys
+	cargo bench --bench policy
 
 screenshots: ## Take the pictures of the pages that the documentation shows
 	@scripts/install.sh pages

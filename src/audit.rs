@@ -194,6 +194,12 @@ pub enum Event {
     ServerToolsChanged,
     /// Somebody said what a tool of a server does.
     ToolClassed,
+    /// A group was removed.
+    GroupRemoved,
+    /// A person or program was put into a group.
+    GroupJoined,
+    /// A person or program was taken out of a group.
+    GroupLeft,
     /// A policy was made or changed.
     PolicySaved,
     /// A policy was removed.
@@ -291,6 +297,9 @@ impl Event {
             Self::ServerRemoved => "server.removed",
             Self::ServerToolsChanged => "server.tools_changed",
             Self::ToolClassed => "server.tool_classed",
+            Self::GroupRemoved => "group.removed",
+            Self::GroupJoined => "group.joined",
+            Self::GroupLeft => "group.left",
             Self::PolicySaved => "policy.saved",
             Self::PolicyRemoved => "policy.removed",
         }

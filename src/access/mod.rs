@@ -8,6 +8,7 @@ pub mod action;
 pub mod admit_key;
 pub mod admit_token;
 pub mod authenticate;
+pub mod explanation;
 pub mod key_making;
 pub mod make_token;
 pub mod policies;

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Principal;
 use super::action::Action;
-use super::policies::{Policies, Tried, Word};
-use super::policy::{self, Check, Decision};
+use super::policies::{Policies, Word};
+use super::policy::{self, Decision};
 use crate::places::PlacePath;
 use crate::types::{Class, ServerId};
 
@@ -108,25 +108,4 @@ pub fn judge<'p>(principal: &Principal, visit: &Visit<'_>, policies: &'p Policie
         Word::Allows(rule) => Judgement { decision, rule },
         Word::Denies(rule, why) => Judgement { decision: Decision::Denied(why), rule },
     }
-}
-
-/// A decision with everything that was looked at, for people who wonder.
-#[derive(Clone, Debug)]
-pub struct Explanation {
-    /// What came out.
-    pub decision: Decision,
-    /// The rule that decided.
-    pub rule: String,
-    /// What each check of person, client, token and place says.
-    pub checks: Vec<Check>,
-    /// What each rule of the caller's groups has to do with it.
-    pub tried: Vec<Tried>,
-}
-
-/// The same decision, and how it was reached.
-pub fn explain(principal: &Principal, visit: &Visit<'_>, policies: &Policies) -> Explanation {
-    let Judgement { decision, rule } = judge(principal, visit, policies);
-    let action = Action::AtServer { id: visit.id, server: visit.server, at: visit.at, class: visit.target.class() };
-    let (checks, tried) = (policy::explain(principal, &action), policies.tried(principal, visit));
-    Explanation { decision, rule: rule.into_owned(), checks, tried }
 }

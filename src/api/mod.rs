@@ -30,6 +30,16 @@ pub async fn get_patch_or_delete() -> Problem {
     Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS, PATCH")
 }
 
+/// One thing that is looked at, replaced, changed and removed.
+pub async fn get_put_patch_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS, PATCH, PUT")
+}
+
+/// One thing that is there or not.
+pub async fn put_or_delete() -> Problem {
+    Problem::MethodNotAllowed("DELETE, OPTIONS, PUT")
+}
+
 /// One thing that is looked at and removed.
 pub async fn get_or_delete() -> Problem {
     Problem::MethodNotAllowed("DELETE, GET, HEAD, OPTIONS")

@@ -17,6 +17,8 @@ use crate::db::embedded::{self, Embedded, EmbeddedError, EmbeddedSettings};
 use crate::db::installation::{self, Claim};
 use crate::db::{Db, migrations, pooler};
 use crate::grants::Terms;
+use crate::policies::save::By;
+use crate::policies::seeds;
 
 /// An installation, opened.
 pub struct Installation {
@@ -116,12 +118,25 @@ impl Installation {
         let done = migrations::run(&self.db).await.map_err(Failure::refused)?;
         let claim = self.db.write(async |conn| installation::claim(conn, &self.keys, self.clock.now()).await).await;
         match claim.map_err(Failure::refused)? {
-            Claim::Ours => Ok(done),
+            Claim::Ours => {
+                self.plant().await?;
+                Ok(done)
+            }
             Claim::AnotherKey => Err(Failure::refused(
                 "this database was made under another PORTCULLIS_SECRET_KEY: set that one (or put it behind the new one in \
                  the list)",
             )),
         }
+    }
+}
+
+impl Installation {
+    /// The groups and policies that every installation begins with.
+    async fn plant(&self) -> Result<(), Failure> {
+        let origin = Origin::operator();
+        let by = By { user: None, origin: &origin, now: self.clock.now() };
+        let planted = self.db.write(async |conn| seeds::plant(conn, by).await).await;
+        planted.map(drop).map_err(Failure::refused)
     }
 }
 

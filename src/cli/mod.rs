@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::Config;
 
 mod api_key;
+mod bootstrap;
 mod client;
 mod config;
 mod doctor;
@@ -21,6 +22,7 @@ mod m2m;
 mod migrate;
 mod outcome;
 mod personal_token;
+mod policy;
 mod registration_token;
 mod serve;
 mod server;
@@ -54,6 +56,8 @@ enum Command {
     Serve,
     /// Bring the database schema up to date
     Migrate(migrate::Migrate),
+    /// Write what every installation begins with, and make the first administrator
+    Bootstrap(bootstrap::Bootstrap),
     /// Print the effective settings and where each came from
     Config(config::PrintConfig),
     /// Examine an MCP URL, ours or any other, as each known client would connect to it
@@ -89,7 +93,25 @@ enum Command {
     /// Remove a program
     UserDeleteM2m(m2m::Named),
     /// Make a group
+    #[command(alias = "create-group")]
     GroupCreate(group::CreateGroup),
+    /// Remove a group, and everybody from it
+    #[command(alias = "group-delete")]
+    DeleteGroup(group::Named),
+    /// List groups, and how many are in each
+    #[command(alias = "group-list")]
+    ListGroups,
+    /// Show who is in a group, and which policies are for it
+    DescribeGroup(group::Named),
+    /// Let groups use a server, or put somebody into groups
+    AddToGroups(group::Membership),
+    /// Let groups use a server no more, or take somebody out of groups
+    RemoveFromGroups(group::Membership),
+    /// Make groups and what they may do, from a file of another system
+    ImportGroup(policy::ImportGroup),
+    /// See and change what groups may do at which servers
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Make a workspace
     WorkspaceCreate(workspace::Create),
     /// List workspaces with their projects and folders
@@ -185,6 +207,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&loaded, cli.json),
         Command::Migrate(verb) => verb.run(loaded.config),
+        Command::Bootstrap(verb) => verb.run(loaded.config),
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::Doctor(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
@@ -203,6 +226,13 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::UserRotateM2m(verb) => verb.rotate(loaded.config),
         Command::UserDeleteM2m(verb) => verb.remove(loaded.config),
         Command::GroupCreate(verb) => verb.run(loaded.config),
+        Command::DeleteGroup(verb) => verb.remove(loaded.config),
+        Command::ListGroups => group::list(loaded.config),
+        Command::DescribeGroup(verb) => verb.describe(loaded.config),
+        Command::AddToGroups(verb) => verb.run(loaded.config, true),
+        Command::RemoveFromGroups(verb) => verb.run(loaded.config, false),
+        Command::ImportGroup(verb) => verb.run(loaded.config),
+        Command::Policy(verb) => verb.run(loaded.config),
         Command::WorkspaceCreate(verb) => verb.run(loaded.config),
         Command::WorkspaceList => workspace::list(loaded.config),
         Command::WorkspaceRename(verb) => verb.run(loaded.config),

@@ -39,5 +39,12 @@ pub async fn claim(conn: &mut Connection, keys: &RootKeys, now: DateTime<Utc>) -
     Ok(Claim::Ours)
 }
 
+/// True for the first who asks: what every installation begins with is theirs to write.
+pub async fn claim_seeding(conn: &mut Connection, now: DateTime<Utc>) -> QueryResult<bool> {
+    let unseeded = table::table.filter(table::seeded_at.is_null());
+    let claimed = diesel::update(unseeded).set(table::seeded_at.eq(now)).execute(conn).await?;
+    Ok(claimed > 0)
+}
+
 /// What the check value is a keyed hash of.
 const PARTS: &[&[u8]] = &[b"installation"];

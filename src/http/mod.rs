@@ -26,6 +26,7 @@ pub mod request_id;
 pub mod return_to;
 mod see_other;
 pub mod signed_in;
+pub mod simulate;
 pub mod upload;
 pub mod urls;
 

@@ -189,6 +189,22 @@ pub const DISABLE_CLIENT: &str = "/settings/clients/{id}/disable";
 pub const REMOVE_CLIENT: &str = "/settings/clients/{id}/remove";
 /// The pictures of clients, each under the SHA-256 of its bytes.
 pub const LOGOS: &str = "/static/logos/{digest}";
+/// Policies.
+pub const API_POLICIES: &str = "/api/v1/policies";
+/// One policy.
+pub const API_POLICY: &str = "/api/v1/policies/{id}";
+/// Documents of other systems, taken in.
+pub const API_POLICY_IMPORT: &str = "/api/v1/policies/import";
+/// A policy as another system reads it.
+pub const API_POLICY_EXPORT: &str = "/api/v1/policies/{id}/export";
+/// Might they, there, and why?
+pub const API_POLICY_EXPLAIN: &str = "/api/v1/policies/explain";
+/// Groups.
+pub const API_GROUPS: &str = "/api/v1/groups";
+/// One group.
+pub const API_GROUP: &str = "/api/v1/groups/{id}";
+/// Somebody in a group.
+pub const API_GROUP_MEMBER: &str = "/api/v1/groups/{id}/members/{name}";
 /// OAuth clients.
 pub const API_CLIENTS: &str = "/api/v1/clients";
 /// One of them.
@@ -231,6 +247,12 @@ pub const PASSKEYS: &str = "/settings/passkeys";
 pub const PASSWORD: &str = "/settings/password";
 /// Settings → Sessions.
 pub const SESSIONS: &str = "/settings/sessions";
+/// Administration → Policies.
+pub const POLICIES: &str = "/admin/policies";
+/// One policy.
+pub const POLICY: &str = "/admin/policies/{id}";
+/// Might they, there, and why?
+pub const SIMULATE_POLICIES: &str = "/admin/policies/simulate";
 /// Administration → Connection doctor.
 pub const DOCTOR: &str = "/admin/doctor";
 /// Administration → Recent connections.

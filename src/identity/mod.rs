@@ -2,13 +2,14 @@
 //!
 //! Nouns: [`user`], [`group`], [`service_account`], [`session`],
 //! [`setup_link`]. Verbs: [`sign_in`](mod@sign_in), [`sign_out`](mod@sign_out),
-//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`set_up`], [`disable`], [`membership`],
+//! [`recognise`](mod@recognise), [`add_person`](mod@add_person), [`add_group`](mod@add_group), [`change_group`], [`set_up`], [`disable`], [`membership`],
 //! [`change_profile`](mod@change_profile), [`change_password`](mod@change_password), [`end_sessions`](mod@end_sessions),
 //! [`second_step`](mod@second_step), [`two_step`], [`keyring`].
 
 mod account_name;
 pub mod add_group;
 pub mod add_person;
+pub mod change_group;
 pub mod change_password;
 pub mod change_profile;
 pub mod code_budget;

@@ -1,13 +1,16 @@
 //! NOUN `service_accounts`: programs that act for themselves, and their groups.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Group;
 use crate::db::{Connection, changes};
 use crate::schema::{groups, service_account_groups, service_accounts};
-use crate::types::{PlaceId, ServiceAccountId};
+use crate::types::{GroupId, PlaceId, ServiceAccountId};
 
 /// Current facts of a service account, as every decision reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,48 @@ pub async fn insert(
         .collect();
     diesel::insert_into(service_account_groups::table).values(memberships).execute(conn).await?;
     Ok(Some(id))
+}
+
+/// How many are in each group that any is in.
+pub(super) async fn counts(conn: &mut Connection) -> QueryResult<HashMap<GroupId, i64>> {
+    let grouped = service_account_groups::table.group_by(service_account_groups::group_id);
+    let counts = grouped.select((service_account_groups::group_id, count_star())).load(conn).await?;
+    Ok(counts.into_iter().collect())
+}
+
+/// Those in a group, by name.
+pub async fn in_group(conn: &mut Connection, group: GroupId) -> QueryResult<Vec<String>> {
+    let query = service_account_groups::table.inner_join(service_accounts::table);
+    let query = query.filter(service_account_groups::group_id.eq(group)).select(service_accounts::name);
+    let mut names: Vec<String> = query.load(conn).await?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Puts one into a group, or takes it out; false when it is so already.
+pub(super) async fn set_in_group(
+    conn: &mut Connection,
+    id: ServiceAccountId,
+    group: GroupId,
+    is_in: bool,
+) -> QueryResult<bool> {
+    use service_account_groups as table;
+    let changed = match is_in {
+        true => {
+            let row = (table::group_id.eq(group), table::service_account_id.eq(id));
+            diesel::insert_into(service_account_groups::table)
+                .values(row)
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?
+        }
+        false => {
+            let row = table::group_id.eq(group).and(table::service_account_id.eq(id));
+            diesel::delete(service_account_groups::table.filter(row)).execute(conn).await?
+        }
+    };
+    changes::announce(conn, super::CHANGED).await?;
+    Ok(changed > 0)
 }
 
 /// The current facts of one.

@@ -7,12 +7,14 @@
 pub mod condition;
 pub mod dialect;
 pub mod draft;
+pub mod import;
 pub mod lint;
 pub mod pattern;
 pub mod policy;
 pub mod reading;
 pub mod rule;
 pub mod save;
+pub mod seeds;
 
 /// What is announced when policies change.
 pub const CHANGED: &str = "policies";
@@ -24,6 +26,7 @@ pub const EVERYONE: &str = "everyone";
 pub const WORKSPACE: &str = "workspace:";
 
 pub use condition::{Condition, Facts};
+pub use dialect::Dialect;
 pub use draft::Draft;
 pub use pattern::Pattern;
 pub use policy::Policy;

@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde_json::json;
 
+use super::dialect;
 use super::draft::Draft;
 use super::policy;
+use super::rule::{Effect, Rule};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::db::Connection;
 use crate::types::{PolicyId, UserId};
@@ -73,6 +75,34 @@ pub async fn map(conn: &mut Connection, name: &str, (group, is_for): (&str, bool
         draft.groups.push(group.to_owned());
     }
     change(conn, found.id, &draft, by).await.map(|_| true)
+}
+
+/// Lets the groups' own policies, which have their names, allow these tools of a server, or nothing there any more. Where one
+/// of the policies is not there nothing is changed, and their names are answered.
+pub async fn set_server(
+    conn: &mut Connection,
+    groups: &[String],
+    (server, tools): (&str, Option<&[String]>),
+    by: By<'_>,
+) -> QueryResult<Vec<String>> {
+    let mut missing = Vec::new();
+    for group in groups {
+        if policy::hold(conn, group).await?.is_none() {
+            missing.push(group.clone());
+        }
+    }
+    if !missing.is_empty() {
+        return Ok(missing);
+    }
+    for group in groups {
+        let Some(found) = policy::named(conn, group).await? else { continue };
+        let mut draft = found.draft;
+        let is_there = |rule: &Rule| rule.effect == Effect::Allow && rule.server.as_str() == server;
+        draft.rules.retain(|rule| !is_there(rule));
+        draft.rules.extend(tools.map(|tools| dialect::execute_at(server, tools)));
+        change(conn, found.id, &draft, by).await?;
+    }
+    Ok(missing)
 }
 
 /// Removes a policy; false when it is gone.

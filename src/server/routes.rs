@@ -131,6 +131,7 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     let secret = secret.route(web::delete().to(clients::end_secret));
     config.service(secret.default_service(web::to(api::only_delete)));
     config.configure(|config| workspaces(config, public_url, server));
+    config.configure(|config| policies(config, public_url, server));
     config.configure(|config| keys(config, public_url, server));
     config.configure(|config| tokens(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
@@ -151,6 +152,30 @@ fn servers(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerCo
     config.service(tools.default_service(web::to(api::only_get)));
     let tool = at(urls::API_MCP_SERVER_TOOL).route(web::patch().to(mcp_server_tools::patch));
     config.service(tool.default_service(web::to(api::only_patch)));
+}
+
+/// Policies, and the groups that they are for.
+fn policies(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::{groups, policies};
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_POLICIES).route(read(policies::list)).route(web::post().to(policies::create));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let import = at(urls::API_POLICY_IMPORT).route(web::post().to(policies::import));
+    config.service(import.default_service(web::to(api::only_post)));
+    let explain = at(urls::API_POLICY_EXPLAIN).route(web::post().to(policies::explain));
+    config.service(explain.default_service(web::to(api::only_post)));
+    let export = at(urls::API_POLICY_EXPORT).route(read(policies::export));
+    config.service(export.default_service(web::to(api::only_get)));
+    let one = at(urls::API_POLICY).route(read(policies::get)).route(web::put().to(policies::put));
+    let one = one.route(web::patch().to(policies::patch)).route(web::delete().to(policies::delete));
+    config.service(one.default_service(web::to(api::get_put_patch_or_delete)));
+    let list = at(urls::API_GROUPS).route(read(groups::list)).route(web::post().to(groups::create));
+    config.service(list.default_service(web::to(api::get_or_post)));
+    let one = at(urls::API_GROUP).route(read(groups::get)).route(web::delete().to(groups::delete));
+    config.service(one.default_service(web::to(api::get_or_delete)));
+    let member = at(urls::API_GROUP_MEMBER).route(web::put().to(groups::put_member));
+    let member = member.route(web::delete().to(groups::delete_member));
+    config.service(member.default_service(web::to(api::put_or_delete)));
 }
 
 /// API keys.
@@ -268,6 +293,17 @@ fn pages(config: &mut ServiceConfig) {
         .service(web::resource(urls::PASSWORD).route(read(password::get)).route(web::post().to(password::post)))
         .service(web::resource(urls::SESSIONS).route(read(sessions::get)).route(web::post().to(sessions::post)))
         .service(web::resource(urls::DOCTOR).route(read(admin::doctor::get)).route(web::post().to(admin::doctor::post)))
+        .service(
+            web::resource(urls::POLICIES)
+                .route(read(admin::policies::list::get))
+                .route(web::post().to(admin::policies::list::post)),
+        )
+        .service(web::resource(urls::SIMULATE_POLICIES).route(read(admin::policies::simulate::get)))
+        .service(
+            web::resource(urls::POLICY)
+                .route(read(admin::policies::one::get))
+                .route(web::post().to(admin::policies::one::post)),
+        )
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));

@@ -64,6 +64,8 @@ pub enum Menu {
     ApiKeys,
     /// Access Tokens.
     AccessTokens,
+    /// Policies.
+    Policies,
     /// Connection doctor.
     Doctor,
     /// Recent connections.
@@ -125,6 +127,7 @@ impl Menu {
         Self::ApiKeys,
         Self::AccessTokens,
         Self::Clients,
+        Self::Policies,
         Self::Doctor,
         Self::Flows,
     ];
@@ -138,6 +141,7 @@ impl Menu {
             Self::Setup => Section::McpSetup,
             Self::ApiKeys => Section::McpSetup,
             Self::AccessTokens => Section::McpSetup,
+            Self::Policies => Section::Administration,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
         }
@@ -154,6 +158,7 @@ impl Menu {
             Self::Setup => site.mcp_setup(),
             Self::ApiKeys => site.keys(),
             Self::AccessTokens => site.access_tokens(),
+            Self::Policies => site.policies(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
         }
@@ -170,6 +175,7 @@ impl Menu {
             Self::Setup => "Set up a client",
             Self::ApiKeys => "API Keys",
             Self::AccessTokens => "Access Tokens",
+            Self::Policies => "Policies",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
         }

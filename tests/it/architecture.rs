@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("places", &[BASE, &["audit", "schema"]]),
     ("identity", &[BASE, &["audit", "places", "schema"]]),
     ("upstreams", &[BASE, &["audit", "identity", "places", "schema"]]),
-    ("policies", &[BASE, &["audit", "schema"]]),
+    ("policies", &[BASE, &["audit", "identity", "schema"]]),
     ("grants", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("credentials", &[BASE, &["audit", "identity", "places", "schema"]]),
     ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places", "policies"]]),

@@ -157,7 +157,11 @@ const CENSUS: &[Entry] = &[
             (Plain, &["id", "label", "key_version", "created_at", "expires_at", "uses_left", "revoked_at"]),
         ],
     ),
-    ("installation", Kept("one row"), &[(Secret, &["key_check"]), (Plain, &["id", "key_version", "created_at"])]),
+    (
+        "installation",
+        Kept("one row"),
+        &[(Secret, &["key_check"]), (Plain, &["id", "key_version", "created_at", "seeded_at"])],
+    ),
     (
         "logout_notices",
         Expires("logout_notice::expire("),

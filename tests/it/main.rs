@@ -21,6 +21,7 @@ mod oauth;
 mod openid;
 mod pages;
 mod places;
+mod policies;
 mod routes;
 mod specifications;
 mod support;

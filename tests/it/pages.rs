@@ -8,6 +8,9 @@ use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
+use portcullis::web::admin::policies::list::PoliciesPage;
+use portcullis::web::admin::policies::one::PolicyPage;
+use portcullis::web::admin::policies::simulate::SimulatePage;
 use portcullis::web::confirm::ConfirmPage as QuestionPage;
 use portcullis::web::consent::ConsentPage;
 use portcullis::web::device::{CodePage, ConfirmPage as DeviceConfirmPage, DonePage};
@@ -113,6 +116,9 @@ async fn every_page() -> Vec<Shown> {
     show("workspace_itself", ItselfPage::samples(), &mut pages).await;
     show("doctor", DoctorPage::samples(), &mut pages).await;
     show("flows", FlowsPage::samples(), &mut pages).await;
+    show("policies", PoliciesPage::samples(), &mut pages).await;
+    show("policy", PolicyPage::samples(), &mut pages).await;
+    show("simulate_policies", SimulatePage::samples(), &mut pages).await;
     show("error", ErrorPage::samples(), &mut pages).await;
     pages
 }

@@ -2,7 +2,7 @@
 
 use crate::http::assets::Asset;
 use crate::http::urls;
-use crate::types::PublicUrl;
+use crate::types::{PolicyId, PublicUrl};
 
 /// Where we are: the hrefs of our own pages and files, below the public URL's own path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,6 +239,21 @@ impl Site {
     /// Settings → Sessions.
     pub fn sessions(&self) -> String {
         self.to(urls::SESSIONS)
+    }
+
+    /// Administration → Policies.
+    pub fn policies(&self) -> String {
+        self.to(urls::POLICIES)
+    }
+
+    /// Administration → Policies → one of them.
+    pub fn policy(&self, id: PolicyId) -> String {
+        self.to(&urls::POLICY.replace("{id}", &id.to_string()))
+    }
+
+    /// Administration → Policies → Simulate.
+    pub fn simulate_policies(&self) -> String {
+        self.to(urls::SIMULATE_POLICIES)
     }
 
     /// Administration → Connection doctor.

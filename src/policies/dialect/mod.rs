@@ -197,6 +197,13 @@ fn rule_at(server: &Reading<'_>, import: &mut Import) -> Result<Rule, Fault> {
     Ok(Rule { prompts: vec![Pattern::ALL], resources: vec![Pattern::ALL], ..Rule::at(name) })
 }
 
+/// A rule by which these tools of a server can be called, and all else there be read.
+pub fn execute_at(server: &str, tools: &[String]) -> Rule {
+    let tools = tools.iter().map(|tool| Pattern::new(tool)).collect();
+    let (prompts, resources) = (vec![Pattern::ALL], vec![Pattern::ALL]);
+    Rule { methods: access_level::methods(true), tools, prompts, resources, ..Rule::at(server_name(server)) }
+}
+
 /// What keeps a rule from being said where there are only servers, methods and tools.
 fn why_unsayable(rule: &Rule) -> Option<&'static str> {
     let is_reached = |methods: &[&str]| methods.iter().any(|name| super::pattern::any_matches(&rule.methods, name));

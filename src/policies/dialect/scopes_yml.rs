@@ -95,11 +95,15 @@ pub(super) fn write(drafts: &[&Draft]) -> Result<String, Unsayable> {
             groups.entry(group).or_default().push(&draft.name);
         }
     }
+    // There is no word for what a policy is for.
+    let told = drafts.iter().filter(|draft| !draft.description.is_empty());
+    let comments: String =
+        told.map(|draft| format!("# {}: {}\n", draft.name, draft.description.replace(['\r', '\n'], " "))).collect();
     let mut document = Map::new();
     document.insert(UI.to_owned(), ui.into());
     document.insert(GROUPS.to_owned(), json!(groups));
     document.extend(servers);
-    serde_saphyr::to_string(&document).map_err(|error| Unsayable {
+    serde_saphyr::to_string(&document).map(|document| comments + &document).map_err(|error| Unsayable {
         name: "the file".to_owned(),
         dialect,
         why: error.to_string(),

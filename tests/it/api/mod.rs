@@ -4,4 +4,5 @@ mod access_tokens;
 mod api_keys;
 mod clients;
 mod mcp_servers;
+mod policies;
 mod workspaces;

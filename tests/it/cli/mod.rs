@@ -8,6 +8,7 @@ mod issuer;
 mod m2m;
 mod ordinary;
 mod outage;
+mod policy;
 mod refused;
 mod registration_token;
 mod serve;

@@ -10,6 +10,7 @@ mod jwt_token;
 mod keys;
 mod making;
 mod passkeys;
+mod policies;
 mod profile;
 mod servers;
 mod sessions;

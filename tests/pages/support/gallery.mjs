@@ -138,6 +138,16 @@ export const gallery = [
       await visitor.press('Examine');
     },
   ],
+  ['policies', (visitor) => settings(visitor, '/admin/policies')],
+  [
+    'policy',
+    async (visitor) => {
+      await settings(visitor, '/admin/policies');
+      await visitor.page.getByRole('link', { name: 'mcp-servers-restricted/execute' }).click();
+      await visitor.page.getByRole('heading', { level: 1, name: 'mcp-servers-restricted/execute' }).waitFor();
+    },
+  ],
+  ['simulate-policies', (visitor) => settings(visitor, '/admin/policies/simulate')],
   [
     'recent-connections',
     async (visitor) => {

@@ -314,7 +314,7 @@ fn terms<'a>(open: &'a Installation, origin: &'a Origin) -> Terms<'a> {
 }
 
 fn way(open: &Installation) -> Result<Way<'_>, Failure> {
-    Way::prepared((&open.db, &open.keys, &open.clock), &open.config.outbound).map_err(Failure::refused)
+    Way::prepared((&open.db, &open.keys, &open.clock), &open.config).map_err(Failure::refused)
 }
 
 /// The server of that name; with slashes around it, as other systems write it, too.

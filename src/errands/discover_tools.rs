@@ -7,14 +7,16 @@ mod old_sse;
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::OutboundConfig;
+use crate::config::Config;
 use crate::crypto::RootKeys;
 use crate::db::{self, Db};
 use crate::net::{Net, NetError, Purpose};
 use crate::places::Actor;
-use crate::types::ServerId;
+use crate::types::{PublicUrl, ServerId};
 use crate::upstreams::note_tools::{Found, Noted, note_tools};
 use crate::upstreams::{Auth, Flaw, Refusal, Upstream, server};
 use line::{Line, Trouble};
@@ -33,26 +35,29 @@ pub struct Way<'a> {
     net: Net,
     /// The time.
     clock: &'a Clock,
+    /// Where we are ourselves.
+    own: &'a PublicUrl,
 }
 
 impl<'a> Way<'a> {
     /// With what requests have.
     pub fn of(app: &'a App) -> Self {
-        Self { db: &app.db, keys: &app.keys, net: app.net.clone(), clock: &app.clock }
+        let own = &app.config.server.public_url;
+        Self { db: &app.db, keys: &app.keys, net: app.net.clone(), clock: &app.clock, own }
     }
 
     /// With what an operator's verb has. The error is a sentence for them.
-    pub fn prepared(
-        (db, keys, clock): (&'a Db, &'a RootKeys, &'a Clock),
-        outbound: &OutboundConfig,
-    ) -> Result<Self, String> {
-        let net = Net::new(outbound).map_err(|error| error.to_string())?;
-        Ok(Self { db, keys, net, clock })
+    pub fn prepared((db, keys, clock): (&'a Db, &'a RootKeys, &'a Clock), config: &'a Config) -> Result<Self, String> {
+        let net = Net::new(&config.outbound).map_err(|error| error.to_string())?;
+        Ok(Self { db, keys, net, clock, own: &config.server.public_url })
     }
 
-    /// Refuses a URL of which it can be known beforehand that nobody ever goes there for this actor. The rest of what is wrong
-    /// with a URL is for the verb to say.
+    /// Refuses a URL of which it can be known beforehand that nobody ever goes there for this actor, and our own, from which a
+    /// call would come back to us without end. The rest of what is wrong with a URL is for the verb to say.
     pub fn foresee(&self, actor: Actor, url: &str) -> Result<(), Refusal> {
+        if Url::parse(url.trim()).is_ok_and(|url| url.origin().ascii_serialization() == self.own.origin()) {
+            return Err(Flaw::new("url", "the URL is this gateway's own").into());
+        }
         let words = match self.net.foresee(purpose(actor.is_above()), url.trim()) {
             Ok(()) => return Ok(()),
             Err(NetError::ForbiddenAddress) if actor.is_above() => {

@@ -106,6 +106,10 @@ pub async fn of_server(conn: &mut Connection, server: ServerId) -> QueryResult<V
 
 /// One tool of a server.
 pub async fn find(conn: &mut Connection, server: ServerId, name: &str) -> QueryResult<Option<Tool>> {
+    // The database knows no such text.
+    if name.contains('\0') {
+        return Ok(None);
+    }
     let row: Option<Row> =
         server_tools::table.find((server, name)).select(Row::as_select()).first(conn).await.optional()?;
     Ok(row.map(Row::tool))

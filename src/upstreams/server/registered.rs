@@ -171,5 +171,9 @@ pub async fn find(conn: &mut Connection, id: ServerId) -> QueryResult<Option<Reg
 
 /// The server of that name.
 pub async fn named(conn: &mut Connection, name: &str) -> QueryResult<Option<Registered>> {
+    // The database knows no such text.
+    if name.contains('\0') {
+        return Ok(None);
+    }
     servers::table.filter(servers::name.eq(name)).select(Registered::as_select()).first(conn).await.optional()
 }

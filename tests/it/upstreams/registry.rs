@@ -175,6 +175,8 @@ async fn nobody_makes_the_gateway_knock_where_they_cannot() {
     let (_, olga) = olga(&app).await;
     let api = root(&app).await;
     let (port, knocks) = canary();
+    let loops = api.register(json!({ "name": "one", "url": app.at("/one/mcp") })).await.assert(422);
+    assert!(loops.body.contains("this gateway's own"), "{}", loops.body);
     for url in [
         "http://169.254.169.254/latest/meta-data".to_owned(),
         "http://[fd00:ec2::254]/".to_owned(),
@@ -235,6 +237,10 @@ async fn who_manages_one_workspace_finds_nothing_in_another() {
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.body);
     }
     assert!(names(&olga.get(&format!("{SERVERS}?workspace=other&q=secret")).await.json()).is_empty());
+    for nothing in ["none", "%00", "%2e%2e"] {
+        let path = format!("{one}/tools/{nothing}");
+        api.patch(&path, json!({ "class": "read" })).await.assert(404);
+    }
     olga.register(json!({ "name": "mine", "url": "https://mine.example", "place": "other" })).await.assert(422);
     let reads = Manager {
         app: &app,

@@ -110,6 +110,8 @@ async fn only_who_manages_the_workspace_finds_its_servers() {
         (&mia, of(urls::WORKSPACE_SERVER, "calendar")),
         (&mia, of(urls::WORKSPACE_EDIT_SERVER, "calendar")),
         (&mia, of(urls::WORKSPACE_REGISTER_SERVER, "")),
+        (&adam, of(urls::WORKSPACE_SERVER, "none")),
+        (&adam, of(urls::WORKSPACE_SERVER, "%00")),
         (&adam, of(urls::WORKSPACE_SERVER, "secret")),
         (&adam, of(urls::WORKSPACE_EDIT_SERVER, "secret")),
         (&adam, urls::WORKSPACE_SERVER.replace("{workspace}", "other").replace("{server}", "secret")),

@@ -1,5 +1,7 @@
 // Every page of the first release and how one gets to it, for the checks that hold on all of them and for the pictures.
 
+import { createServer } from 'node:http';
+
 import { Person } from '../../clients/support/browser.mjs';
 import { authorizationRequest, redeem, register } from '../../clients/support/oauth.mjs';
 import { ADMIN } from '../../clients/support/portcullis.mjs';
@@ -22,11 +24,30 @@ async function settings(visitor, path) {
   await visitor.signIn(ADMIN);
 }
 
-/** The page of a server that is registered, once. Its tools are those of the gate itself, which lets nobody in without a token. */
+/** A server with tools of every kind, which answers as long as this process lives. */
+const upstream = createServer((request, response) => {
+  let body = '';
+  request.on('data', (chunk) => (body += chunk));
+  request.on('end', () => {
+    const { id, method } = JSON.parse(body || '{}');
+    const tool = (name, description, annotations) => ({ name, description, inputSchema: { type: 'object' }, annotations });
+    const tools = [
+      tool('list_events', 'Lists the meetings of a day', { readOnlyHint: true }),
+      tool('book_room', 'Books a room for a meeting', {}),
+      tool('cancel_meeting', 'Cancels a meeting for everybody who was invited', { destructiveHint: true }),
+    ];
+    const handshake = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'calendar', version: '1' } };
+    if (id === undefined) return response.writeHead(202).end();
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ jsonrpc: '2.0', id, result: method === 'initialize' ? handshake : { tools } }));
+  });
+}).listen(0, '127.0.0.1').unref();
+
+/** The page of a server that is registered, once. */
 async function registered(visitor, name) {
   await settings(visitor, '/settings/workspaces/mcp-gateway/register-server');
   await visitor.page.getByLabel('Name', { exact: true }).fill(name);
-  await visitor.page.getByLabel('URL', { exact: true }).fill(`${visitor.server.url}/mcp`);
+  await visitor.page.getByLabel('URL', { exact: true }).fill(`http://127.0.0.1:${upstream.address().port}/mcp`);
   await visitor.press('Register server');
   if (!(await visitor.sees('Look now'))) await visitor.open(`/settings/workspaces/mcp-gateway/servers/${name}`);
 }

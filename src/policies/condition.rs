@@ -17,6 +17,8 @@ pub const LONGEST: usize = 2000;
 const DEEPEST: u16 = 24;
 /// How deep the expression may be, which is longer for `a + a + a`.
 const TALLEST: usize = 48;
+/// As much stack as reading the deepest of so few characters could take.
+const ROOM: usize = 256 << 20;
 /// The most values that arguments may consist of.
 const MOST_VALUES: usize = 10_000;
 
@@ -94,19 +96,49 @@ impl Condition {
     }
 }
 
+/// Reads a condition where there is room for whatever can be written in so few characters: how deep it is, is known only then.
 fn compile(source: &str) -> Result<IdedExpr, ConditionError> {
     if source.chars().count() > LONGEST {
         return Err(ConditionError::TooLong);
     }
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().stack_size(ROOM).spawn_scoped(scope, || read(source));
+        reader.map_or(Err(ConditionError::TooDeep), |reader| reader.join().unwrap_or(Err(ConditionError::TooDeep)))
+    })
+}
+
+fn read(source: &str) -> Result<IdedExpr, ConditionError> {
     let parser = ENVIRONMENT.parser().max_recursion_depth(DEEPEST);
     let expression = parser.parse(source).map_err(|error| ConditionError::Syntax(shortened(&error.to_string())))?;
     if !is_bounded(&expression, TALLEST, 0) {
         return Err(ConditionError::TooDeep);
     }
-    let unknown = expression.references().variables().into_iter().find(|name| !is_known(name)).map(str::to_owned);
-    match unknown {
+    match unknown(&expression, &[]).map(str::to_owned) {
         Some(name) => Err(ConditionError::Unknown(name)),
         None => Ok(expression),
+    }
+}
+
+/// The first name that is neither one of [`Facts`] nor of an item that is gone through.
+fn unknown<'e>(expression: &'e IdedExpr, items: &[&str]) -> Option<&'e str> {
+    let within = |inner: &'e IdedExpr| unknown(inner, items);
+    match &expression.expr {
+        Expr::Unspecified | Expr::Literal(_) | Expr::Struct(_) => None,
+        Expr::Ident(name) => (!is_known(name) && !items.contains(&name.as_str())).then_some(name),
+        Expr::Call(call) => call.target.as_deref().and_then(within).or_else(|| call.args.iter().find_map(within)),
+        Expr::List(list) => list.elements.iter().find_map(within),
+        Expr::Select(select) => within(&select.operand),
+        Expr::Map(map) => map.entries.iter().find_map(|entry| match &entry.expr {
+            EntryExpr::MapEntry(entry) => within(&entry.key).or_else(|| within(&entry.value)),
+            EntryExpr::StructField(_) => None,
+        }),
+        Expr::Comprehension(each) => {
+            let items: Vec<&str> = items.iter().copied().chain([each.iter_var.as_str()]).collect();
+            let parts = [&each.loop_cond, &each.loop_step, &each.result];
+            within(&each.iter_range)
+                .or_else(|| within(&each.accu_init))
+                .or_else(|| parts.into_iter().find_map(|part| unknown(part, &items)))
+        }
     }
 }
 

@@ -25,7 +25,7 @@ mod policies;
 mod routes;
 mod specifications;
 mod support;
-mod url_table;
 mod upstreams;
+mod url_table;
 mod warm_path;
 mod web;

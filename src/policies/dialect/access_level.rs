@@ -11,7 +11,7 @@ use crate::policies::rule::{Rule, patterns};
 
 const FIELDS: [&str; 5] = ["scope_name", "description", "servers", "group_mappings", "create_in_idp"];
 
-/// What `read` means: to list and to read, never to call a tool (`decisions` 11).
+/// What `read` means: to list and to read, never to call a tool (row U-22).
 pub const READ: [&str; 9] = [
     "initialize",
     "notifications/*",

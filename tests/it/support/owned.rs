@@ -9,6 +9,13 @@ use super::answer::Form;
 use super::app::{Node, TestApp, with_form};
 use super::{Answer, Browser, Client};
 
+/// Everybody may do everything at every server: what else keeps them out is what a test is about.
+pub const EVERYBODY: &str = r#"
+    INSERT INTO policies (id, name, rules, created_at, changed_at)
+    VALUES (gen_random_uuid(), 'everybody', '[{"effect":"allow","server":"*","methods":["*"],"tools":["*"],"prompts":["*"],"resources":["*"]}]', now(), now())
+    ON CONFLICT DO NOTHING;
+    INSERT INTO policy_groups (policy_id, group_name) SELECT id, 'everyone' FROM policies WHERE name = 'everybody' ON CONFLICT DO NOTHING;"#;
+
 /// Where answers of a client that was registered in a page usually go.
 pub const NOTES_CALLBACK: &str = "https://notes.example/callback";
 
@@ -53,11 +60,14 @@ impl TestApp {
 
     /// Everybody may do everything at every server.
     pub async fn allow_everything(&self) {
-        let all = r#"["*"]"#;
-        self.allow(&format!(
-            r#"{{"effect":"allow","server":"*","methods":{all},"tools":{all},"prompts":{all},"resources":{all}}}"#
-        ))
-        .await;
+        self.sql(EVERYBODY).await;
+    }
+
+    /// The id of the row of that name.
+    pub async fn id_of(&self, table: &str, name: &str) -> String {
+        let rows = super::witness::rows(&self.database().url);
+        let row = rows.iter().find(|(of, row)| of == table && row.contains(name)).expect("a row of that name");
+        row.1.split(['(', ',']).find(|part| part.len() == 36).expect("it begins with its id").to_owned()
     }
 
     /// A project of the workspace that everybody is in, and a server in it; and another server beside it.
@@ -72,6 +82,7 @@ impl TestApp {
              WHERE parent_id IS NULL;",
         )
         .await;
+        self.sql(EVERYBODY).await;
     }
 
     /// The id of the place of that name.

@@ -10,6 +10,7 @@ use portcullis::types::{PlaceId, UserId};
 
 use super::Browser;
 use super::app::Node;
+use super::owned::EVERYBODY;
 
 impl Node {
     /// A place of that path: `acme`, `acme/apps` or `acme/apps/web`; those above it are there.
@@ -46,12 +47,14 @@ impl Node {
     pub async fn server(&self, name: &str, place: PlaceId) {
         let insert = format!(
             "INSERT INTO servers (id, name, url, place_id, created_at) \
-             VALUES (gen_random_uuid(), '{name}', 'https://{name}.example/mcp', '{place}', now())"
+             VALUES (gen_random_uuid(), '{name}', 'https://{name}.example/mcp', '{place}', now());
+             {EVERYBODY}"
         );
         self.app()
             .arrange(async |conn: &mut _| SimpleAsyncConnection::batch_execute(conn, &insert).await)
             .await
             .unwrap();
+        self.app().access.reload_policies(&self.app().db).await.unwrap();
     }
 
     /// A system administrator.

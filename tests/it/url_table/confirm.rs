@@ -8,7 +8,7 @@ use super::{acts, below, fields};
 use crate::support::{Answer, TestApp};
 
 /// The forms that take none, and why.
-const WITHOUT: [(&str, &str); 12] = [
+const WITHOUT: [(&str, &str); 15] = [
     ("MCP_SETUP_TEST", "it tries a key that is typed into it, and keeps none"),
     ("KEY_REVOKE", "to end a secret takes no proof: whoever does it takes nothing along"),
     ("ACCESS_TOKEN_REVOKE", "the same"),
@@ -21,6 +21,9 @@ const WITHOUT: [(&str, &str); 12] = [
     ("NEW_WORKSPACE", "a new workspace holds nothing, and nobody's rights"),
     ("WORKSPACE_PLACES", "projects and folders are no credentials"),
     ("WORKSPACE_SERVERS", "it moves a server between places that one manages already"),
+    ("WORKSPACE_REGISTER_SERVER", "a server is no credential, and nobody may use it whom no policy allows to"),
+    ("WORKSPACE_SERVER", "the same, and what it proves us with goes to no other host"),
+    ("WORKSPACE_EDIT_SERVER", "the same"),
 ];
 
 #[tokio::test]
@@ -32,7 +35,7 @@ async fn every_form_that_changes_credentials_takes_a_recent_proof() {
     let (id, confirm) = (root.user.to_string(), app.at(urls::CONFIRM));
     let mut without = Vec::new();
     for route in below("/settings/") {
-        let path = route.path.replace("{id}", &id).replace("{workspace}", "mcp-gateway");
+        let path = route.path.replace("{id}", &id).replace("{workspace}", "mcp-gateway").replace("{server}", "time");
         assert!(!path.contains('{'), "{}: what goes into {path}?", route.name);
         let mut fields = fields(&id, &id, &id);
         fields.push(("act", acts(&route.name)[0]));

@@ -66,6 +66,7 @@ fn acts(name: &str) -> &'static [&'static str] {
         "WORKSPACE" => &["add", "change", "remove"],
         "WORKSPACE_PLACES" => &["make", "rename", "remove"],
         "WORKSPACE_ITSELF" => &["rename", "remove"],
+        "WORKSPACE_SERVER" => &["refresh", "on", "off", "class", "approve", "remove"],
         _ => &["none"],
     }
 }

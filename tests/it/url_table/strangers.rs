@@ -24,6 +24,8 @@ struct Hers {
     token: String,
     client: String,
     secret: String,
+    policy: String,
+    group: String,
 }
 
 impl Hers {
@@ -41,13 +43,20 @@ impl Hers {
             "CLIENT" | "EDIT_CLIENT" | "CLIENT_SECRETS" | "CLIENT_LOGO" | "DISABLE_CLIENT" | "REMOVE_CLIENT"
             | "API_CLIENT" | "API_CLIENT_SECRETS" => vec![("id", &self.client)],
             "API_CLIENT_SECRET" => vec![("id", &self.client), ("secret_id", &self.secret)],
-            "WORKSPACE" | "WORKSPACE_PLACES" | "WORKSPACE_SERVERS" | "WORKSPACE_ITSELF" => {
-                vec![("workspace", "acme")]
-            }
+            "WORKSPACE"
+            | "WORKSPACE_PLACES"
+            | "WORKSPACE_SERVERS"
+            | "WORKSPACE_ITSELF"
+            | "WORKSPACE_REGISTER_SERVER" => vec![("workspace", "acme")],
+            "WORKSPACE_SERVER" | "WORKSPACE_EDIT_SERVER" => vec![("workspace", "acme"), ("server", "treasury")],
             "API_WORKSPACE" | "API_MEMBERS" => vec![("id", &self.workspace)],
             "API_MEMBER" => vec![("id", &self.workspace), ("user", &self.member)],
             "API_PLACE" => vec![("id", &self.place)],
-            "API_MCP_SERVER" => vec![("id", &self.server)],
+            "API_MCP_SERVER" | "API_MCP_SERVER_REFRESH" | "API_MCP_SERVER_TOOLS" => vec![("id", &self.server)],
+            "API_MCP_SERVER_TOOL" => vec![("id", &self.server), ("tool", "look")],
+            "API_POLICY" | "API_POLICY_EXPORT" => vec![("id", &self.policy)],
+            "API_GROUP" => vec![("id", &self.group)],
+            "API_GROUP_MEMBER" => vec![("id", &self.group), ("name", "vera")],
             _ => return None,
         })
     }
@@ -68,6 +77,7 @@ impl Hers {
             "API_MEMBERS" => json!({ "username": "mallory", "role": "owner" }),
             "API_MEMBER" => json!({ "role": "owner" }),
             "API_MCP_SERVER" => json!({ "place": "mcp-gateway" }),
+            "API_MCP_SERVER_TOOL" => json!({ "class": "read" }),
             _ => json!({ "name": "stolen" }),
         }
     }
@@ -107,8 +117,14 @@ async fn house() -> (TestApp, Hers, Browser) {
     app.is_secret(&rotated.says("client-secret"));
     let secret = vera.get(&secrets).await.form("Revoke").value("end");
     let server = app.app().servers.enabled().iter().find(|server| server.name == "treasury").unwrap().id.to_string();
+    app.sql(
+        "INSERT INTO policies (id, name, created_at, changed_at) VALUES (gen_random_uuid(), 'of acme', now(), now());
+         INSERT INTO groups (id, name, created_at) VALUES (gen_random_uuid(), 'accountants', now());",
+    )
+    .await;
+    let (policy, group) = (app.id_of("policies", "of acme").await, app.id_of("groups", "accountants").await);
     let (workspace, member, key) = (acme.to_string(), mia.user.to_string(), key.id.to_string());
-    (app, Hers { workspace, place, server, member, key, token, client, secret }, vera)
+    (app, Hers { workspace, place, server, member, key, token, client, secret, policy, group }, vera)
 }
 
 /// Every row, but for those that say that somebody was here.

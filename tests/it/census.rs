@@ -248,6 +248,7 @@ const CENSUS: &[Entry] = &[
             (Secret, &["sealed_auth_value"]),
             (Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at", "place_id"]),
             (Plain, &["auth", "auth_header", "forwarded_headers", "tags", "health", "health_detail", "checked_at"]),
+            (Plain, &["may_be_inside", "next_check_at"]),
         ],
     ),
     (
@@ -410,6 +411,7 @@ async fn the_schema_of_the_program_is_that_of_the_database() {
             "text" => "Text",
             "timestamptz" => "Timestamptz",
             "uuid" => "Uuid",
+            "_text" => "Array<Nullable<Text>>",
             "_uuid" => "Array<Nullable<Uuid>>",
             other => panic!("{} is a {other}, which no table had before", found.path()),
         };

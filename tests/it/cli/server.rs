@@ -36,9 +36,9 @@ fn a_server_is_registered_looked_at_switched_and_removed() {
     fs::write(dir.path().join("value.txt"), format!("{SECRET}\n")).unwrap();
     said(&run(&["workspace-create", "acme"]));
     let proof = ["--auth-header", "Authorization", "--auth-value-file", "value.txt"];
+    let url = upstream.url();
     let register =
-        [&["register", "--name", "time", "--url", &upstream.url(), "--place", "acme", "--tag", "time"][..], &proof]
-            .concat();
+        [&["register", "--name", "time", "--url", &url, "--place", "acme", "--tag", "time"][..], &proof].concat();
     let registered = said(&run(&register));
     assert!(registered.contains("healthy") && registered.contains("http://localhost:8080/time/mcp"), "{registered}");
     assert_refused(&run(&register), 1, "already a server called \"time\"");

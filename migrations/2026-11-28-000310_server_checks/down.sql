@@ -1,3 +1,3 @@
 ALTER TABLE servers
-    DROP COLUMN may_be_private,
+    DROP COLUMN may_be_inside,
     DROP COLUMN next_check_at;

@@ -73,8 +73,8 @@ impl<'a> Way<'a> {
 }
 
 /// Where requests to a server may go: inside only where a system administrator entered its URL (`decisions` 20).
-pub fn purpose(may_be_private: bool) -> Purpose {
-    if may_be_private { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint }
+pub fn purpose(may_be_inside: bool) -> Purpose {
+    if may_be_inside { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint }
 }
 
 /// Asks a server, switched on or not, and writes down how it is and what it has; nothing where there is no such server.
@@ -94,7 +94,7 @@ async fn ask(net: &Net, transport: &str, upstream: &Upstream) -> Found {
         let why = "the value of its header cannot be opened any more, since its root key is gone: enter it again";
         return Found::Failed(why.to_owned());
     }
-    let line = Line::to(net, purpose(upstream.may_be_private), upstream);
+    let line = Line::to(net, purpose(upstream.may_be_inside), upstream);
     let asked = async {
         match transport {
             "sse" => old_sse::tools(&line).await,

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_administrators_endpoint_may_be_private_but_never_link_local_or_metadata() {
+    fn an_administrators_endpoint_may_be_inside_but_never_link_local_or_metadata() {
         for text in
             ["10.0.0.1", "127.0.0.1", "192.168.1.1", "100.64.0.1", "::1", "fd12::1", "::ffff:10.0.0.1", "8.8.8.8"]
         {

@@ -39,7 +39,7 @@ pub struct Outgoing<'a> {
     /// Where.
     pub url: &'a str,
     /// True when a system administrator entered the URL, so that it may lead to private addresses (`decisions` 20).
-    pub may_be_private: bool,
+    pub may_be_inside: bool,
     /// Every header.
     pub headers: Vec<(&'a str, &'a [u8])>,
     /// What to send along.
@@ -60,7 +60,7 @@ impl Upstreams {
     /// willing to wait for ever drops this.
     pub async fn open(&self, request: Outgoing<'_>) -> Result<Incoming, NetError> {
         let url = Url::parse(request.url).map_err(|_| NetError::BadUrl)?;
-        let client = self.client(&url, request.may_be_private).await?;
+        let client = self.client(&url, request.may_be_inside).await?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -77,11 +77,11 @@ impl Upstreams {
     }
 
     /// A client for that host, whose addresses were judged a moment ago at most.
-    async fn client(&self, url: &Url, may_be_private: bool) -> Result<reqwest::Client, NetError> {
+    async fn client(&self, url: &Url, may_be_inside: bool) -> Result<reqwest::Client, NetError> {
         let inner = &self.net.0;
-        let purpose = if may_be_private { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint };
+        let purpose = if may_be_inside { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint };
         let is_own_loopback = inner.check_url(purpose, url)?;
-        let origin = (url.origin().ascii_serialization(), may_be_private);
+        let origin = (url.origin().ascii_serialization(), may_be_inside);
         if let Some(host) = self.hosts.borrow().get(&origin).filter(|host| host.judged_at.elapsed() < RESOLVED_FOR) {
             return Ok(host.client.clone());
         }

@@ -155,7 +155,7 @@ fn blank() -> Kept {
         sealed_auth_value: None,
         forwarded_headers: Vec::new(),
         tags: Vec::new(),
-        may_be_private: false,
+        may_be_inside: false,
     }
 }
 
@@ -170,7 +170,7 @@ impl Said {
             let url = rules::url(self.url.as_deref().unwrap_or_default(), terms.actor.is_above())?;
             // Repeating a URL entrusts nobody with it, and takes nothing from whom it was entrusted to.
             if url.as_str() != kept.url {
-                (kept.url, kept.may_be_private) = (url.to_string(), terms.actor.is_above());
+                (kept.url, kept.may_be_inside) = (url.to_string(), terms.actor.is_above());
             }
         }
         if let Some(description) = &self.description {

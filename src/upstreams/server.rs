@@ -51,7 +51,7 @@ struct Row {
     auth_header: Option<String>,
     sealed_auth_value: Option<String>,
     forwarded_headers: Vec<Option<String>>,
-    may_be_private: bool,
+    may_be_inside: bool,
 }
 
 impl Row {
@@ -62,7 +62,7 @@ impl Row {
             url: self.url.clone(),
             auth: Auth::of(&self.auth, header, sealed, keys),
             forwarded_headers: self.forwarded_headers.iter().flatten().cloned().collect(),
-            may_be_private: self.may_be_private,
+            may_be_inside: self.may_be_inside,
             tools: BTreeMap::new(),
         }
     }
@@ -82,7 +82,7 @@ pub(super) struct Kept {
     pub sealed_auth_value: Option<String>,
     pub forwarded_headers: Vec<Option<String>>,
     pub tags: Vec<Option<String>>,
-    pub may_be_private: bool,
+    pub may_be_inside: bool,
 }
 
 impl Server {

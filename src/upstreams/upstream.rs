@@ -19,7 +19,7 @@ pub struct Upstream {
     /// Headers of callers that reach it beside those of MCP, in lower case.
     pub forwarded_headers: Vec<String>,
     /// True when a system administrator entered its URL, so that it may lead to private addresses (`decisions` 20).
-    pub may_be_private: bool,
+    pub may_be_inside: bool,
     /// The tools that it is known to have, by name.
     pub tools: BTreeMap<String, Offered>,
 }

@@ -94,7 +94,7 @@ pub(super) fn rewritten<'a>(
         Auth::Passthrough => sent.extend(passed_through(headers).map(|value| ("authorization", value))),
         Auth::Lost => return Err(Failure::upstream_lost()),
     }
-    Ok(Outgoing { method, url: &upstream.url, may_be_private: upstream.may_be_private, headers: sent, body })
+    Ok(Outgoing { method, url: &upstream.url, may_be_inside: upstream.may_be_inside, headers: sent, body })
 }
 
 fn said<'a>((name, value): (&'a HeaderName, &'a HeaderValue)) -> (&'a str, &'a [u8]) {

@@ -207,7 +207,7 @@ async fn nobody_makes_the_gateway_knock_where_they_cannot() {
     olga.patch(&path(&made), json!({ "url": format!("https://127.0.0.1:{port}/other") })).await.assert(422);
     assert_eq!(knocks.load(std::sync::atomic::Ordering::SeqCst), 0);
     // A name that leads inside is judged whenever somebody goes there: an administrator's goes, another's does not.
-    let sealed = "UPDATE servers SET may_be_private = false";
+    let sealed = "UPDATE servers SET may_be_inside = false";
     app.write(async |conn| diesel_async::SimpleAsyncConnection::batch_execute(conn, sealed).await).await;
     let found = api.post(&format!("{}/refresh", path(&made)), json!({})).await.assert(200).json();
     assert_eq!(found["health"], "failing", "{found}");

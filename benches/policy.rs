@@ -46,7 +46,12 @@ fn main() {
 
 fn questions(arguments: &Map<String, Value>) -> [(&'static str, Target<'_>); 4] {
     let call = |tool| Target::CallTool { tool, class: Class::Write, arguments };
-    [("server0", call("tool0")), ("server0", call("none")), ("server0", Target::SeeTool("tool0")), ("bank", call("pay"))]
+    [
+        ("server0", call("tool0")),
+        ("server0", call("none")),
+        ("server0", Target::SeeTool("tool0")),
+        ("bank", call("pay")),
+    ]
 }
 
 /// So many rules, on servers of ten tools each, for the three groups that the caller is in; and one with a condition.

@@ -45,8 +45,10 @@ pub async fn simulate(app: &App, question: &Question) -> Result<Simulated, db::E
     let Some(subject) = subject else { return Ok(Simulated::Nobody) };
     let Some(server) = named_in(&servers, &question.server) else { return Ok(Simulated::NoServer) };
     let arguments = &question.arguments;
-    let target = question.tool.as_deref().map_or(Target::Enter, |tool| {
-        Target::CallTool { tool, class: server.upstream.class_of(tool), arguments }
+    let target = question.tool.as_deref().map_or(Target::Enter, |tool| Target::CallTool {
+        tool,
+        class: server.upstream.class_of(tool),
+        arguments,
     });
     let visit = Visit { id: server.id, server: &server.name, at: &server.place, target };
     Ok(Simulated::Explained(Box::new(explain(&supposed(subject, app.clock.now()), &visit, &policies))))

@@ -93,8 +93,7 @@ pub async fn delete(
     may_write(&app, &known, Verb::Delete)?;
     let found = found(&app, &id).await?;
     let (origin, now, by) = (origin_of(&request), app.clock.now(), person(&known));
-    let remove =
-        async |conn: &mut Connection| change_group::remove_group(conn, &found.name, by, &origin, now).await;
+    let remove = async |conn: &mut Connection| change_group::remove_group(conn, &found.name, by, &origin, now).await;
     settled(app.rule(remove).await?)
 }
 
@@ -140,7 +139,9 @@ fn may(app: &App, known: &Known, verb: Verb) -> Result<(), Problem> {
     known.may(app, Thing::People, verb)?;
     match known.0.narrowing.reach {
         Reach::Everywhere => Ok(()),
-        Reach::Places(_) => Err(Problem::Forbidden("Groups belong to no place, and the credential is narrowed to places")),
+        Reach::Places(_) => {
+            Err(Problem::Forbidden("Groups belong to no place, and the credential is narrowed to places"))
+        }
     }
 }
 

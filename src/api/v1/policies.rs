@@ -48,7 +48,8 @@ pub async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     may_write(&app, &known, Verb::Write)?;
-    let draft = Draft::read(&Reading::of(&body::read_up_to(&request, payload, dialect::LARGEST).await?)).map_err(refused)?;
+    let draft =
+        Draft::read(&Reading::of(&body::read_up_to(&request, payload, dialect::LARGEST).await?)).map_err(refused)?;
     let origin = origin_of(&request);
     let by = by(&app, &known, &origin);
     match app.rule(async |conn| save::make(conn, &draft, by).await).await? {
@@ -206,7 +207,9 @@ fn may(app: &App, known: &Known, verb: Verb) -> Result<(), Problem> {
     known.may(app, Thing::Policies, verb)?;
     match known.0.narrowing.reach {
         Reach::Everywhere => Ok(()),
-        Reach::Places(_) => Err(Problem::Forbidden("Policies belong to no place, and the credential is narrowed to places")),
+        Reach::Places(_) => {
+            Err(Problem::Forbidden("Policies belong to no place, and the credential is narrowed to places"))
+        }
     }
 }
 

@@ -103,12 +103,17 @@ async fn documents_of_other_systems_come_in_whole_or_not_at_all_and_go_out_again
         format!("{}?dialect={dialect}", urls::API_POLICY_EXPORT.replace("{id}", item["id"].as_str().unwrap()))
     };
     let out = api.get(&export("scopes-yml")).await.assert(200);
-    assert!(out.body.contains("x/execute:") && out.header("content-type").starts_with("application/yaml"), "{}", out.body);
+    assert!(
+        out.body.contains("x/execute:") && out.header("content-type").starts_with("application/yaml"),
+        "{}",
+        out.body
+    );
     assert_eq!(api.get(&export("server-access")).await.assert(200).json()["group_mappings"], json!(["analysts"]));
     let refused = api.get(&export("access-level")).await.assert(422).json();
     assert!(refused["detail"].as_str().unwrap().contains("x/execute#1"), "{refused}");
     api.get(&export("latin")).await.assert(400);
-    let half = json!([{ "scope_name": "good", "server_access": [] }, { "scope_name": "bad", "server_access": [{ "x": 1 }] }]);
+    let half =
+        json!([{ "scope_name": "good", "server_access": [] }, { "scope_name": "bad", "server_access": [{ "x": 1 }] }]);
     let refused = api.send(Method::POST, urls::API_POLICY_IMPORT, half).await.assert(422).json();
     assert!(refused["detail"].as_str().unwrap().starts_with("/1/server_access/0/x"), "{refused}");
     assert_eq!(api.get(urls::API_POLICIES).await.json()["items"].as_array().unwrap().len(), 1);
@@ -147,7 +152,8 @@ async fn groups_are_made_filled_and_removed() {
     app.person("ada").await;
     app.service_account("robot").await;
     let api = Manager::new(&app, &root, "mgmt.admin").await;
-    let at = api.send(Method::POST, urls::API_GROUPS, json!({ "name": "staff" })).await.assert(201).location().to_owned();
+    let at =
+        api.send(Method::POST, urls::API_GROUPS, json!({ "name": "staff" })).await.assert(201).location().to_owned();
     api.send(Method::POST, urls::API_GROUPS, json!({ "name": "staff" })).await.assert(409);
     api.send(Method::POST, urls::API_GROUPS, json!({ "name": "a,b" })).await.assert(422);
     for name in ["ada", "robot", "ada"] {

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::support::{Answer, Browser, TestApp};
 
-const DOCUMENT: &str = r#"{"scope_name":"p","server_access":[{"server":"fininfo","methods":["tools/call"],"tools":["t"]}]}"#;
+const DOCUMENT: &str =
+    r#"{"scope_name":"p","server_access":[{"server":"fininfo","methods":["tools/call"],"tools":["t"]}]}"#;
 
 async fn import(app: &TestApp, root: &Browser, document: &str) -> Answer {
     let form = root.get(urls::POLICIES).await.assert(200).form("Import").set("document", document);
@@ -32,7 +33,8 @@ async fn a_policy_is_imported_edited_and_removed() {
     let page = root.get(&path).await.assert(200);
     assert!(page.words().contains("fininfo") && page.words().contains("Allows"), "{}", page.words());
     let form = page.form("Save");
-    let bad = root.submit(&form.clone().set("document", "{\"name\": \"p\", \"rules\": [{\"effect\": 1}]}")).await.assert(422);
+    let bad =
+        root.submit(&form.clone().set("document", "{\"name\": \"p\", \"rules\": [{\"effect\": 1}]}")).await.assert(422);
     assert!(bad.textarea("document").contains("\"effect\": 1"));
     let wanted = json!({ "name": "p", "groups": ["g"], "rules": [{ "effect": "deny", "server": "*" }] });
     let page = root.follow(root.submit(&form.set("document", &wanted.to_string())).await.assert(303)).await.assert(200);
@@ -52,12 +54,24 @@ async fn the_simulator_says_who_may_and_which_rule() {
     let place = app.app().tree().await.unwrap().find("mcp-gateway").unwrap().id;
     app.server("fininfo", place).await;
     root.sign_in().await;
-    import(&app, &root, &DOCUMENT.replace("\"p\"", "\"everyone-may\"").replace("{\"scope", "{\"group_mappings\":[\"everyone\"],\"scope")).await.assert(200);
+    import(
+        &app,
+        &root,
+        &DOCUMENT
+            .replace("\"p\"", "\"everyone-may\"")
+            .replace("{\"scope", "{\"group_mappings\":[\"everyone\"],\"scope"),
+    )
+    .await
+    .assert(200);
     let ask = async |query: &str| root.get(&format!("{}?server=fininfo&{query}", urls::SIMULATE_POLICIES)).await;
     let may = ask("user=ada&tool=t").await.assert(200);
     assert!(may.words().contains("Allowed. allowed by everyone-may#1"), "{}", may.words());
     let may_not = ask("user=ada&tool=other").await.assert(200);
-    assert!(may_not.words().contains("Not allowed.") && may_not.words().contains("is about other tools"), "{}", may_not.words());
+    assert!(
+        may_not.words().contains("Not allowed.") && may_not.words().contains("is about other tools"),
+        "{}",
+        may_not.words()
+    );
     ask("user=nobody").await.assert(422);
     ask("user=ada&tool=t&arguments=3").await.assert(422);
 }

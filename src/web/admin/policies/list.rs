@@ -15,6 +15,7 @@ use crate::http::{Administrator, Fresh, PageError, Refusal, SignedIn};
 use crate::policies::dialect::{self, Import};
 use crate::policies::import::Imported;
 use crate::policies::{Listing, Policy, import, policy};
+use crate::types::PolicyId;
 use crate::web::components::Errors;
 use crate::web::shell::{Menu, Shell};
 
@@ -46,7 +47,10 @@ pub async fn post(
                 return Ok(PoliciesPage { errors, document, ..page(&app, &signed_in).await? });
             }
         };
-        Ok(PoliciesPage { imported: imported.words().lines().map(Foreign::passage).collect(), ..page(&app, &signed_in).await? })
+        Ok(PoliciesPage {
+            imported: imported.words().lines().map(Foreign::passage).collect(),
+            ..page(&app, &signed_in).await?
+        })
     };
     let shown: Result<PoliciesPage, db::Error> = done.await;
     shown.map(|page| Page(page).into_response()).map_err(|error| Refusal::from(error).to(&request))
@@ -123,18 +127,23 @@ impl PoliciesPage {
     /// The page in each of its states.
     pub fn samples() -> Vec<Self> {
         let row = |name: Foreign, groups: &[&str], rules| PolicyRow {
-            href: "/admin/policies/018f0000-0000-7000-8000-000000000001".to_owned(),
+            href: Site::sample().policy(PolicyId::fresh()),
             name,
             description: Foreign::passage("What analysts may do"),
             groups: groups.iter().map(|group| Foreign::new(group)).collect(),
             rules,
         };
         let rows = vec![
-            row(Foreign::new("mcp-servers-restricted/execute"), &["mcp-registry-developer", "mcp-servers-restricted"], 2),
+            row(
+                Foreign::new("mcp-servers-restricted/execute"),
+                &["mcp-registry-developer", "mcp-servers-restricted"],
+                2,
+            ),
             row(Foreign::hostile_sample(), &[], 0),
         ];
         let page = |rows| Self::new(Site::sample(), Shell::sample(Menu::Policies), rows);
-        let errors = Errors::one("document", "/server_access/0/servr: this field is not known here; is it \"server\"?.");
+        let errors =
+            Errors::one("document", "/server_access/0/servr: this field is not known here; is it \"server\"?.");
         vec![
             page(Vec::new()),
             page(rows.clone()),

@@ -154,7 +154,10 @@ impl SimulatePage {
         let outcome = |is_allowed| Outcome {
             is_allowed,
             sentence: Foreign::passage("denied by no rule: no policy of the caller's groups allows this"),
-            checks: vec![(true, "subject", Foreign::passage("ada is active")), (false, "place", Foreign::hostile_sample())],
+            checks: vec![
+                (true, "subject", Foreign::passage("ada is active")),
+                (false, "place", Foreign::hostile_sample()),
+            ],
             rules: vec![(is_allowed, Foreign::hostile_sample(), "allow", Foreign::passage("applies"))],
         };
         let none = Self::new(Site::sample(), Shell::sample(Menu::Policies), SimulateQuery::default(), &[]);

@@ -1,8 +1,8 @@
 //! What goes out in a dialect comes in again as it was; what cannot be said in one is refused with its name.
 
+use portcullis::policies::Dialect;
 use portcullis::policies::dialect;
 use portcullis::policies::lint::{Known, lint};
-use portcullis::policies::{Dialect, Pattern};
 use serde_json::json;
 
 use super::*;
@@ -144,5 +144,4 @@ fn the_linter_finds_what_seems_wrong() {
         found(rule(json!({ "server": "quiet", "methods": ["tools/list"], "tools": ["x"] }))),
         Vec::<String>::new()
     );
-    let _ = Pattern::ALL;
 }

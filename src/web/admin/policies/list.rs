@@ -15,6 +15,7 @@ use crate::http::{Administrator, Fresh, PageError, Refusal, SignedIn};
 use crate::policies::dialect::{self, Import};
 use crate::policies::import::Imported;
 use crate::policies::{Listing, Policy, import, policy};
+use crate::types::PolicyId;
 use crate::web::components::Errors;
 use crate::web::shell::{Menu, Shell};
 
@@ -126,7 +127,7 @@ impl PoliciesPage {
     /// The page in each of its states.
     pub fn samples() -> Vec<Self> {
         let row = |name: Foreign, groups: &[&str], rules| PolicyRow {
-            href: "/gate/admin/policies/018f0000-0000-7000-8000-000000000001".to_owned(),
+            href: Site::sample().policy(PolicyId::fresh()),
             name,
             description: Foreign::passage("What analysts may do"),
             groups: groups.iter().map(|group| Foreign::new(group)).collect(),

@@ -94,7 +94,10 @@ pub async fn post(
         };
         let site = Site::of(&app.config.server.public_url);
         Ok(match problem {
-            None => see_other(&link(&site.policy(found.id), &[("saved", "yes")])).finish(),
+            None => {
+                let here = app.at(&urls::POLICY.replace("{id}", &found.id.to_string()));
+                see_other(&link(&here, &[("saved", "yes")])).finish()
+            }
             Some(problem) => {
                 let page = PolicyPage::new(site, Shell::of(&app, &signed_in, Menu::Policies), &found);
                 let errors = Errors::one("document", problem);

@@ -137,7 +137,7 @@ impl Policies {
 
     /// The policies that a scope names, if it names any: then no other rule allows anything (`decisions` 10). Whatever is no scope
     /// of ours is such a name, so that a policy that is gone still narrows.
-    fn named_in<'s>(scope: &'s Scope) -> Option<Vec<&'s str>> {
+    fn named_in(scope: &Scope) -> Option<Vec<&str>> {
         let named: Vec<&str> = scope.tokens().filter(|token| !known_scopes::ALL.contains(token)).collect();
         (!named.is_empty()).then_some(named)
     }

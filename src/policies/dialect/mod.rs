@@ -220,7 +220,7 @@ fn why_unsayable(rule: &Rule) -> Option<&'static str> {
 }
 
 /// Each rule, if it can be said.
-fn sayable<'d>(draft: &'d Draft, dialect: Dialect) -> Result<&'d [Rule], Unsayable> {
+fn sayable(draft: &Draft, dialect: Dialect) -> Result<&[Rule], Unsayable> {
     let unsayable = |(place, rule): (usize, &Rule)| {
         let why = why_unsayable(rule)?.to_owned();
         Some(Unsayable { name: format!("{}#{}", draft.name, place + 1), dialect, why })

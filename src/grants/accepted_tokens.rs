@@ -16,7 +16,7 @@ use crate::types::{Scope, Words, known_scopes};
 
 /// Which access tokens of an issuer are accepted.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = table, treat_none_as_null = true)]
+#[diesel(table_name = table, primary_key(issuer), treat_none_as_null = true)]
 pub struct AcceptedTokens {
     /// Whose.
     pub issuer: String,

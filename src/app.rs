@@ -13,6 +13,7 @@ use crate::db::changes::Changes;
 use crate::db::{self, Connection, Db};
 
 use crate::grants::Terms;
+use crate::grants::accepted_tokens::TokenIssuers;
 use crate::grants::client_names::ClientNames;
 use crate::grants::sign::{Signing, SigningError};
 use crate::grants::timeline::Timeline;
@@ -123,6 +124,7 @@ impl App {
         app.places.reload(&app.db).await?;
         app.servers.reload(&app.db, &app.keys).await?;
         app.access.reload_policies(&app.db).await?;
+        app.access.reload_token_issuers(&app.db).await?;
         Ok(app)
     }
 
@@ -180,6 +182,15 @@ impl App {
         }
         let mut conn = self.db.read().await?;
         Ok(Arc::new(Policies::load(&mut conn).await?))
+    }
+
+    /// The issuers whose access tokens are accepted, as things are: from memory where that can be trusted (`decisions` 3).
+    pub async fn token_issuers(&self) -> Result<Arc<TokenIssuers>, db::Error> {
+        if self.access.is_current(&self.changes) {
+            return Ok(self.access.token_issuers());
+        }
+        let mut conn = self.db.read().await?;
+        Ok(Arc::new(TokenIssuers::load(&mut conn).await?))
     }
 
     /// Runs a verb that changes policies. On this node they hold before the answer goes out; the others hear of it.

@@ -142,6 +142,8 @@ pub enum Event {
     AccountUnlinked,
     /// The operator made a rule for an issuer's workloads.
     TrustRuleAdded,
+    /// The operator said which access tokens of an issuer are accepted.
+    TokensAccepted,
     /// A person made an access token for their own use.
     OwnTokenMade,
     /// A token was revoked by its client (RFC 7009).
@@ -271,6 +273,7 @@ impl Event {
             Self::AccountLinked => "issuer.account_linked",
             Self::AccountUnlinked => "issuer.account_unlinked",
             Self::TrustRuleAdded => "issuer.rule_added",
+            Self::TokensAccepted => "issuer.tokens_accepted",
             Self::OwnTokenMade => "own_token.made",
             Self::TokenRevoked => "token.revoked",
             Self::GrantEnded => "grant.ended",

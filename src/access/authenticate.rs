@@ -63,6 +63,11 @@ impl Audiences<'_> {
         }
     }
 
+    /// True for the audience of this very door.
+    pub(super) fn is_own(&self, audience: &str) -> bool {
+        matches!(self, Self::Own([own, _]) if *own == audience)
+    }
+
     /// The audience of a token that opens the door, if one does.
     fn admit<'t>(&self, audience: &'t Audience) -> Option<&'t str> {
         audience.all().iter().map(String::as_str).find(|one| self.admit_one(one))
@@ -70,7 +75,7 @@ impl Audiences<'_> {
 }
 
 /// Nodes whose clocks differ by this still agree on what has been issued.
-const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
+pub(super) const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
 
 impl Access {
     /// Judges an access token: type, signature, issuer, audience, time, revocation, and whether its client and whoever it is

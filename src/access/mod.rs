@@ -5,10 +5,12 @@
 //! of changes asks the database instead, and one that cannot ask answers "try again", never "no" and never "yes".
 
 pub mod action;
+pub mod admit_foreign;
 pub mod admit_key;
 pub mod admit_token;
 pub mod authenticate;
 pub mod explanation;
+pub mod foreign_token;
 pub mod key_making;
 pub mod make_token;
 pub mod policies;

@@ -192,6 +192,23 @@ pub enum Credential {
     ApiKey(StandingCredential<ApiKeyId>),
     /// A personal access token: a JWT that is good while its row is alive.
     PersonalToken(StandingCredential<PersonalTokenId>),
+    /// An access token that another issuer signed, which the operator trusts for that.
+    ForeignToken(ForeignCredential),
+}
+
+/// The facts of another issuer's access token that outlive its verification.
+#[derive(Clone, Debug)]
+pub struct ForeignCredential {
+    /// Who signed it.
+    pub issuer: String,
+    /// `jti`: what it is called there.
+    pub id: Option<String>,
+    /// The client there that it was issued to; empty where it does not say.
+    pub client_id: String,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it stops by itself.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// The facts of a key or token that somebody made in settings.
@@ -216,6 +233,7 @@ impl Credential {
             Self::AccessToken(_) => "access_token",
             Self::ApiKey(_) => "api_key",
             Self::PersonalToken(_) => "personal_access_token",
+            Self::ForeignToken(_) => "foreign_access_token",
         }
     }
 
@@ -225,6 +243,7 @@ impl Credential {
             Self::AccessToken(token) => &token.client_id,
             Self::ApiKey(key) => &key.client_id,
             Self::PersonalToken(token) => &token.client_id,
+            Self::ForeignToken(token) => &token.client_id,
         }
     }
 
@@ -232,7 +251,7 @@ impl Credential {
     pub fn grant(&self) -> Option<GrantId> {
         match self {
             Self::AccessToken(token) => token.grant,
-            Self::ApiKey(_) | Self::PersonalToken(_) => None,
+            Self::ApiKey(_) | Self::PersonalToken(_) | Self::ForeignToken(_) => None,
         }
     }
 
@@ -242,6 +261,7 @@ impl Credential {
             Self::AccessToken(token) => token.issued_at,
             Self::ApiKey(key) => key.issued_at,
             Self::PersonalToken(token) => token.issued_at,
+            Self::ForeignToken(token) => token.issued_at,
         }
     }
 
@@ -251,6 +271,7 @@ impl Credential {
             Self::AccessToken(token) => Some(token.expires_at),
             Self::ApiKey(key) => key.expires_at,
             Self::PersonalToken(token) => token.expires_at,
+            Self::ForeignToken(token) => Some(token.expires_at),
         }
     }
 
@@ -258,7 +279,7 @@ impl Credential {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::AccessToken(token) => token.key.as_deref(),
-            Self::ApiKey(_) | Self::PersonalToken(_) => None,
+            Self::ApiKey(_) | Self::PersonalToken(_) | Self::ForeignToken(_) => None,
         }
     }
 }

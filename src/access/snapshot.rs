@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 
+use super::foreign_token::ForeignToken;
 use super::policies::Policies;
 use super::principal::Subject;
 use super::remembered::{REMEMBERED, REMEMBERED_FOR, Remembered};
@@ -14,14 +15,17 @@ use crate::credentials::{ApiKey, PersonalToken, api_key, personal_token};
 use crate::crypto::HashedToken;
 use crate::db::changes::Changes;
 use crate::db::{self, Db, Latest};
+use crate::grants::accepted_tokens::TokenIssuers;
 use crate::grants::client::{self, Ceiling, Client};
 use crate::grants::revocation::Revocations;
 use crate::grants::sign::AccessTokenClaims;
 use crate::identity::ServiceAccount;
-use crate::types::{ServiceAccountId, SubjectId};
+use crate::types::{ServiceAccountId, SubjectId, UserId};
 
 /// Clients remembered at most: what one says of itself may be long.
 const CLIENTS: u64 = 10_000;
+/// Tokens of other issuers remembered at most, for the same reason.
+const FOREIGN_TOKENS: u64 = 10_000;
 
 /// What a node remembers. Everything in it can be thrown away; nothing in it outlives a change for long.
 pub struct Access {
@@ -43,6 +47,12 @@ pub struct Access {
     /// Those that were good lately, whatever has been forgotten since: who has one is no stranger.
     seen_keys: Cache<HashedToken, ()>,
     policies: Latest<Policies>,
+    /// The issuers whose access tokens are accepted.
+    token_issuers: Latest<TokenIssuers>,
+    /// Their tokens by the SHA-256, in the same way as ours.
+    pub(super) foreign: Cache<[u8; 32], Arc<ForeignToken>>,
+    /// Whose an account at another issuer is, if it is anybody's.
+    pub(super) linked: Remembered<(String, String), Option<UserId>>,
     /// Of how many changes that this node heard of everything has been read again.
     read_up_to: AtomicU64,
 }
@@ -61,6 +71,9 @@ impl Default for Access {
             unknown_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             seen_keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             policies: Latest::default(),
+            token_issuers: Latest::default(),
+            foreign: Cache::builder().max_capacity(FOREIGN_TOKENS).time_to_live(REMEMBERED_FOR).build(),
+            linked: Remembered::default(),
             read_up_to: AtomicU64::new(0),
         }
     }
@@ -93,8 +106,19 @@ impl Access {
         self.policies.get_owned()
     }
 
-    /// Forgets what is known of every person and service account.
+    /// Reads again whose access tokens are accepted.
+    pub async fn reload_token_issuers(&self, db: &Db) -> Result<(), db::Error> {
+        self.token_issuers.read(db, TokenIssuers::load).await
+    }
+
+    /// The issuers whose access tokens are accepted, as they were read last.
+    pub fn token_issuers(&self) -> Arc<TokenIssuers> {
+        self.token_issuers.get_owned()
+    }
+
+    /// Forgets what is known of every person and service account, and who is whose.
     pub fn forget_subjects(&self) {
+        self.linked.forget();
         self.subjects.forget();
     }
 

@@ -82,7 +82,7 @@ impl FromRequest for ClientManager {
             known.may(&app, Thing::Clients, Verb::Write)?;
             match known.0.credential {
                 Credential::AccessToken(_) => Ok(Self(known.0)),
-                Credential::ApiKey(_) | Credential::PersonalToken(_) => {
+                Credential::ApiKey(_) | Credential::PersonalToken(_) | Credential::ForeignToken(_) => {
                     Err(Problem::Forbidden("API keys and personal access tokens cannot manage clients"))
                 }
             }
@@ -108,9 +108,11 @@ impl Known {
     pub fn may_keep_credentials(&self) -> Result<(), Problem> {
         match self.0.credential {
             Credential::AccessToken(_) => Ok(()),
-            Credential::ApiKey(_) | Credential::PersonalToken(_) => Err(Problem::Forbidden(
-                "Keys and tokens that were made in settings make and end no others and hand out no roles; use an access token",
-            )),
+            Credential::ApiKey(_) | Credential::PersonalToken(_) | Credential::ForeignToken(_) => {
+                Err(Problem::Forbidden(
+                    "Keys and tokens that were made in settings make and end no others and hand out no roles; use an access token",
+                ))
+            }
         }
     }
 

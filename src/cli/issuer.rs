@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::installation::{self, Installation, Role};
+use super::issuer_tokens;
 use super::key_file;
 use super::outcome::{Failure, Report};
 use crate::audit::Origin;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::crypto::statement::{KeySet, StatementAlgorithm};
 use crate::db::Connection;
 use crate::errands;
+use crate::grants::accepted_tokens::{self, AcceptedTokens};
 use crate::grants::assertion::LONGEST_SUBJECT;
 use crate::grants::trust::{self, Linked, NewRule, RuleAdded};
 use crate::grants::trust_rule::{self, Matches, TrustRule};
@@ -42,10 +44,10 @@ pub struct Add {
     /// For workloads: the audience of their tokens, instead of this server's issuer or token endpoint
     #[arg(long)]
     audience: Option<String>,
-    /// For id-jag: add a person of its that nobody knows here
+    /// For id-jag and access-tokens: add a person of its that nobody knows here
     #[arg(long)]
     provision: bool,
-    /// For id-jag: the claim from which such a person gets a user name
+    /// For id-jag and access-tokens: the claim from which such a person gets a user name
     #[arg(long, value_name = "CLAIM", requires = "provision")]
     username_claim: Option<String>,
 }
@@ -57,6 +59,18 @@ enum Kind {
     IdJag,
     /// Which workload it runs
     Workload,
+    /// Nothing that buys a token: its own access tokens are accepted as issuer-accept-tokens says
+    AccessTokens,
+}
+
+impl From<Kind> for IssuerKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::IdJag => Self::IdJag,
+            Kind::Workload => Self::Workload,
+            Kind::AccessTokens => Self::AccessTokens,
+        }
+    }
 }
 
 impl Add {
@@ -65,20 +79,19 @@ impl Add {
         if !is_issuer(&self.issuer) {
             return Err(Failure::usage(format!("--issuer {:?} is not an absolute http or https URL", self.issuer)));
         }
-        if self.provision && self.kind != Kind::IdJag {
-            return Err(Failure::usage("--provision is for --kind id-jag: a workload is no person"));
+        if self.provision && self.kind == Kind::Workload {
+            return Err(Failure::usage("--provision is for --kind id-jag and access-tokens: a workload is no person"));
         }
         if self.audience.is_some() && self.kind != Kind::Workload {
-            return Err(Failure::usage("--audience is for --kind workload: an ID-JAG is addressed to this server"));
+            return Err(Failure::usage("--audience is for --kind workload; issuer-accept-tokens has one of its own"));
         }
         let (algorithms, jwks) = (self.algorithms()?, self.jwks()?);
         installation::with(config, Role::Verb, async |open| {
             open.prepare().await?;
             let jwks_uri = self.jwks_uri(&open, jwks.is_some()).await?;
-            let kind = if self.kind == Kind::IdJag { IssuerKind::IdJag } else { IssuerKind::Workload };
             let new = TrustedIssuer {
                 issuer: self.issuer.clone(),
-                kind,
+                kind: self.kind.into(),
                 jwks_uri,
                 jwks,
                 algorithms: algorithms.iter().map(|algorithm| algorithm.name()).collect(),
@@ -92,7 +105,7 @@ impl Add {
             match added.map_err(Failure::refused)? {
                 true => {
                     let words = format!("{} is trusted from now on", new.issuer);
-                    let listed = Listed { issuer: new, rules: Vec::new(), people: Vec::new() };
+                    let listed = Listed { issuer: new, accepted: None, rules: Vec::new(), people: Vec::new() };
                     Ok(Report::new(words, listed.facts()))
                 }
                 false => Err(Failure::refused(format!("{} is trusted already", new.issuer))),
@@ -158,7 +171,8 @@ impl List {
                 for issuer in trusted_issuer::all(conn).await? {
                     let rules = trust_rule::of_issuer(conn, &issuer.issuer).await?;
                     let people = linked_account::of_issuer(conn, &issuer.issuer).await?;
-                    listed.push(Listed { issuer, rules, people });
+                    let accepted = accepted_tokens::of_issuer(conn, &issuer.issuer).await?;
+                    listed.push(Listed { issuer, accepted, rules, people });
                 }
                 Ok(listed)
             });
@@ -172,9 +186,10 @@ impl List {
     }
 }
 
-/// An issuer, what its workloads may do, and who its people are here.
+/// An issuer, which tokens of its are accepted, what its workloads may do, and who its people are here.
 struct Listed {
     issuer: TrustedIssuer,
+    accepted: Option<AcceptedTokens>,
     rules: Vec<TrustRule>,
     /// Its subject and our name of each.
     people: Vec<(String, String)>,
@@ -182,25 +197,29 @@ struct Listed {
 
 impl Listed {
     fn words(&self) -> String {
-        let Self { issuer, rules, people } = self;
+        let Self { issuer, accepted, rules, people } = self;
         let keys = issuer.jwks_uri.as_deref().unwrap_or("keys given");
         let line = format!("{}  {}  {keys}", issuer.issuer, issuer.kind.name());
         let rule = |rule: &TrustRule| format!("  {} -> {} ({})", rule.matches, rule.client_id, rule.scope);
         // Subjects are another's words.
         let person = |(subject, username): &(String, String)| format!("  {subject:?} -> {username}");
-        let below = rules.iter().map(rule).chain(people.iter().map(person));
+        let tokens = accepted.iter().map(|accepted| format!("  {}", issuer_tokens::words(accepted)));
+        let below = tokens.chain(rules.iter().map(rule)).chain(people.iter().map(person));
         std::iter::once(line).chain(below).collect::<Vec<_>>().join("\n")
     }
 
     /// What is not there is left out.
     fn facts(&self) -> Value {
-        let Self { issuer, rules, people } = self;
+        let Self { issuer, accepted, rules, people } = self;
         let people = people.iter().map(|(subject, username)| json!({ "subject": subject, "username": username }));
         let mut facts = json!({
             "issuer": issuer.issuer, "kind": issuer.kind.name(), "algorithms": issuer.algorithms,
             "provision": issuer.provision, "rules": rules.iter().map(rule_facts).collect::<Vec<_>>(),
             "people": people.collect::<Vec<_>>(),
         });
+        if let Some(accepted) = accepted {
+            facts["accepted_tokens"] = issuer_tokens::facts(accepted);
+        }
         for (name, value) in
             [("jwks_uri", &issuer.jwks_uri), ("audience", &issuer.audience), ("username_claim", &issuer.username_claim)]
         {
@@ -293,7 +312,7 @@ impl Link {
                     Ok(Report::new(format!("{subject:?} of {issuer} is {} here from now on", username.as_str()), facts))
                 }
                 Linked::NoSuchIssuer => Err(Failure::refused(format!(
-                    "{issuer} is not trusted to let clients in; add it with `portcullis issuer-add --kind id-jag`"
+                    "{issuer} is not trusted to say anything of people; add it with `portcullis issuer-add`"
                 ))),
                 Linked::NoSuchPerson => {
                     Err(Failure::refused(format!("there is nobody with the user name {:?}", username.as_str())))
@@ -368,7 +387,7 @@ impl RuleAdd {
             match verb.await.map_err(Failure::refused)? {
                 RuleAdded::Added(id) => Ok(Report::new(words, json!({ "id": id, "issuer": issuer }))),
                 RuleAdded::NoSuchIssuer => Err(Failure::refused(format!(
-                    "{issuer} is not trusted for workloads; add it with `portcullis issuer-add --kind workload`"
+                    "{issuer} is not trusted for workloads or tokens of programs; add it with `portcullis issuer-add --kind workload`"
                 ))),
                 RuleAdded::NoSuchAccount => {
                     Err(Failure::refused(format!("there is no service account with the name {account:?}")))

@@ -16,6 +16,7 @@ mod first_administrator;
 mod group;
 mod installation;
 mod issuer;
+mod issuer_tokens;
 mod key;
 mod key_file;
 mod m2m;
@@ -152,6 +153,8 @@ enum Command {
     IssuerList(issuer::List),
     /// Trust an issuer no more
     IssuerRemove(issuer::Remove),
+    /// Say which access tokens of an issuer open the MCP servers here as they are
+    IssuerAcceptTokens(issuer_tokens::Accept),
     /// Say which workloads of an issuer act as which service account
     IssuerRuleAdd(issuer::RuleAdd),
     /// Say who somebody of an issuer is here
@@ -253,6 +256,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::IssuerAdd(verb) => verb.run(loaded.config),
         Command::IssuerList(verb) => verb.run(loaded.config),
         Command::IssuerRemove(verb) => verb.run(loaded.config),
+        Command::IssuerAcceptTokens(verb) => verb.run(loaded.config),
         Command::IssuerRuleAdd(verb) => verb.run(loaded.config),
         Command::IssuerLink(verb) => verb.run(loaded.config),
         Command::IssuerUnlink(verb) => verb.unlink(loaded.config),

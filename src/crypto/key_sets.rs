@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
+use tokio::sync::Mutex;
 
 use super::statement::{Header, KeySet};
 
@@ -13,6 +14,8 @@ pub struct KeySets {
     kept: Cache<String, Kept>,
     /// What could not be had a moment ago, and why: nobody makes us ask for it again and again.
     missing: Cache<String, (DateTime<Utc>, Arc<str>)>,
+    /// Who fetches them: those who come meanwhile wait for what comes back, and ask nobody.
+    turns: Cache<String, Arc<Mutex<()>>>,
 }
 
 #[derive(Clone)]
@@ -32,7 +35,8 @@ impl Default for KeySets {
     fn default() -> Self {
         let kept = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(24 * 60 * 60)).build();
         let missing = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build();
-        Self { kept, missing }
+        let turns = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(10 * 60)).build();
+        Self { kept, missing, turns }
     }
 }
 
@@ -44,6 +48,11 @@ impl KeySets {
         let was_just_fetched = now - kept.fetched_at < AGAIN_AFTER;
         let is_enough = now < kept.fresh_until && (kept.keys.could_verify(header) || was_just_fetched);
         is_enough.then_some(kept.keys)
+    }
+
+    /// The turn to fetch the keys at `url`.
+    pub fn turn(&self, url: &str) -> Arc<Mutex<()>> {
+        self.turns.get_with_by_ref(url, Arc::default)
     }
 
     /// Keeps what was fetched from `url` now.

@@ -15,11 +15,13 @@ const LARGEST: usize = 64 * 1024;
 /// fetched. The error is in words for whoever published them.
 pub async fn fetch(app: &App, purpose: Purpose, url: &str, header: &Header) -> Result<Arc<KeySet>, String> {
     let now = app.clock.now();
-    if let Some(known) = app.key_sets.get(url, header, now) {
-        return Ok(known);
+    if let Some(known) = known(app, url, header) {
+        return known;
     }
-    if let Some(why) = app.key_sets.why_missing(url, now) {
-        return Err(why.to_string());
+    let turn = app.key_sets.turn(url);
+    let _turn = turn.lock().await;
+    if let Some(known) = known(app, url, header) {
+        return known;
     }
     match ask(app, purpose, url).await {
         Ok((keys, fresh_for)) => Ok(app.key_sets.keep(url, keys, now, fresh_for)),
@@ -28,6 +30,13 @@ pub async fn fetch(app: &App, purpose: Purpose, url: &str, header: &Header) -> R
             Err(why)
         }
     }
+}
+
+/// What needs no asking: keys that are fresh, or that they could not be had a moment ago.
+fn known(app: &App, url: &str, header: &Header) -> Option<Result<Arc<KeySet>, String>> {
+    let now = app.clock.now();
+    let kept = app.key_sets.get(url, header, now).map(Ok);
+    kept.or_else(|| app.key_sets.why_missing(url, now).map(|why| Err(why.to_string())))
 }
 
 async fn ask(app: &App, purpose: Purpose, url: &str) -> Result<(KeySet, Duration), String> {

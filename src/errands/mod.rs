@@ -5,6 +5,7 @@ pub mod client_logo;
 pub mod client_metadata;
 pub mod discover_tools;
 pub mod doctor;
+pub mod foreign_token;
 pub mod issuer;
 pub mod key_set;
 pub mod logout_notice;

@@ -56,6 +56,8 @@ impl IssuerKind {
         match self {
             Self::IdJag => TimeDelta::hours(1),
             Self::Workload => TimeDelta::hours(24),
+            // It is trusted for no statement that buys a token.
+            Self::AccessTokens => TimeDelta::zero(),
         }
     }
 }
@@ -92,7 +94,9 @@ impl Assertion {
         let made_at = match (iat, issuer.kind) {
             (Some(iat), _) => iat.0,
             (None, IssuerKind::Workload) => now,
-            (None, IssuerKind::IdJag) => return Err("The assertion does not say when it was made (iat)"),
+            (None, IssuerKind::IdJag | IssuerKind::AccessTokens) => {
+                return Err("The assertion does not say when it was made (iat)");
+            }
         };
         if exp.0.signed_duration_since(made_at) > issuer.kind.longest() + SKEW {
             return Err("The assertion is good for too long: ask its issuer for a shorter one");
@@ -110,5 +114,6 @@ fn is_addressed(aud: &Audience, kind: IssuerKind, audiences: &[&str]) -> bool {
         (Audience::One(one), _) => is_ours(one),
         (Audience::Many(many), IssuerKind::IdJag) => matches!(many.as_slice(), [one] if is_ours(one)),
         (Audience::Many(many), IssuerKind::Workload) => many.iter().any(is_ours),
+        (Audience::Many(_), IssuerKind::AccessTokens) => false,
     }
 }

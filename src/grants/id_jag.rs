@@ -6,18 +6,17 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::assertion::Assertion;
 use super::client::{self, Client, ClientOrigin};
 use super::grant::{self, Grant, NewGrant};
-use super::trusted_issuer::{self, TrustedIssuer};
+use super::trusted_issuer::TrustedIssuer;
 use super::used_assertion::{self, AssertionKind};
-use super::{Terms, revoke};
+use super::{Terms, provision, revoke};
 use crate::audit::{self, Entry, Event};
 use crate::db::Connection;
-use crate::identity::add_person::{AddPerson, NewPerson, add_person};
-use crate::identity::{Person, Rights, linked_account};
+use crate::identity::{Person, Rights};
 use crate::types::{Scope, UserId, Words, known_scopes};
 
 /// What a client wants.
@@ -69,7 +68,7 @@ pub async fn let_in(
     if known.client_id.as_deref() != Some(client.id.as_str()) {
         return Ok(LetIn::Refused("The assertion is for another client"));
     }
-    let linked = linked(conn, attempt).await?;
+    let linked = provision::linked(conn, attempt.issuer, &known.sub).await?;
     if linked.is_none() && !attempt.issuer.provision {
         return Ok(LetIn::Refused(
             "Nobody here is linked to the person in the assertion; an administrator can link them",
@@ -96,7 +95,10 @@ pub async fn let_in(
     // Nobody is added for a statement that buys nothing.
     let added = match person {
         Some(person) => Some(person),
-        None => provision(conn, terms, attempt).await?,
+        None => {
+            let account = (known.sub.as_str(), &attempt.assertion.all);
+            provision::provision(conn, terms, attempt.issuer, account).await?
+        }
     };
     let Some(person) = added else { return Ok(LetIn::Refused("The person in the assertion cannot be added here")) };
     let grant = new_grant(terms, client, attempt, person.id, scope);
@@ -106,18 +108,6 @@ pub async fn let_in(
     let detail = json!({ "issuer": known.iss, "scope": grant.scope, "resource": grant.resource });
     audit::record(conn, entry.detail(detail), terms.origin, terms.now).await?;
     Ok(LetIn::Granted { grant: Box::new(grant), person: Box::new(person) })
-}
-
-/// The person to whom the account is linked. Where somebody new would be added, those who come at once for the same account
-/// take turns from here on.
-async fn linked(conn: &mut Connection, attempt: &Attempt<'_>) -> QueryResult<Option<UserId>> {
-    let known = &attempt.assertion.known;
-    let found = linked_account::find(conn, &known.iss, &known.sub).await?;
-    if found.is_some() || !attempt.issuer.provision {
-        return Ok(found);
-    }
-    trusted_issuer::hold(conn, &known.iss).await?;
-    linked_account::find(conn, &known.iss, &known.sub).await
 }
 
 /// What the provider gave ∩ what is asked ∩ what the client may have; managing this server is not the provider's to give
@@ -151,25 +141,4 @@ fn new_grant(terms: &Terms<'_>, client: &Client, attempt: &Attempt<'_>, user: Us
 /// Nobody signs in tomorrow, or before there were computers.
 fn sensible(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     at.clamp(DateTime::UNIX_EPOCH.min(now), now)
-}
-
-/// Adds the person of an account that nobody knows, without a password, while its issuer is held and still trusted.
-///
-/// Never somebody who is here already, whatever the names or addresses are (K4).
-async fn provision(conn: &mut Connection, terms: &Terms<'_>, attempt: &Attempt<'_>) -> QueryResult<Option<Person>> {
-    let known = &attempt.assertion.known;
-    if trusted_issuer::hold(conn, &known.iss).await?.is_none() {
-        return Ok(None);
-    }
-    let claim = attempt.issuer.username_claim.as_ref().and_then(|name| attempt.assertion.all.get(name));
-    let suggested = claim.and_then(Value::as_str).map(str::to_owned);
-    let drawn = u64::from_be_bytes(terms.random.bytes());
-    for username in suggested.into_iter().chain([format!("person-{drawn:016x}")]) {
-        let person = NewPerson { username, ..NewPerson::default() };
-        if let AddPerson::Added(user) = add_person(conn, person, terms.origin, terms.now).await? {
-            linked_account::insert(conn, &known.iss, &known.sub, user.id, terms.now).await?;
-            return revoke::able(conn, user.id).await;
-        }
-    }
-    Ok(None)
 }

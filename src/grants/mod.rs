@@ -2,9 +2,10 @@
 //!
 //! Nouns own tables: [`client`], [`client_ownership`], [`client_secret`], [`client_logo`], [`grant`], [`consent`], [`pending_request`], [`pushed_request`], [`authorization_code`],
 //! [`device_code`], [`refresh_token`], [`revocation`], [`signing_key`], [`used_assertion`], [`registration_token`],
-//! [`initial_access_token`], [`logout_notice`], [`trusted_issuer`], [`trust_rule`], [`flow_step`]. Verbs own transactions.
+//! [`initial_access_token`], [`logout_notice`], [`trusted_issuer`], [`trust_rule`], [`accepted_tokens`], [`flow_step`]. Verbs own transactions.
 //! [`machine`] is the seam to oxide-auth.
 
+pub mod accepted_tokens;
 pub mod act_for_itself;
 pub mod add_client;
 pub mod adopt;
@@ -39,6 +40,7 @@ pub mod machine;
 pub mod manage;
 pub mod own_token;
 pub mod pending_request;
+pub mod provision;
 pub mod push;
 pub mod pushed_request;
 pub mod reap;

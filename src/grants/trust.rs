@@ -5,6 +5,7 @@ use diesel::QueryResult;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::accepted_tokens::{self, AcceptedTokens};
 use super::client;
 use super::trust_rule::{self, Matches, TrustRule};
 use super::trusted_issuer::{self, IssuerKind, TrustedIssuer};
@@ -37,7 +38,7 @@ pub async fn remove(conn: &mut Connection, issuer: &str, origin: &Origin, now: D
 pub enum Linked {
     /// Its assertions let clients in for that person from now on.
     Linked,
-    /// The issuer is not trusted, or not to say which person lets which client in.
+    /// The issuer is not trusted, or not to say anything of people.
     NoSuchIssuer,
     /// Nobody has that name.
     NoSuchPerson,
@@ -54,7 +55,7 @@ pub async fn link(
     now: DateTime<Utc>,
 ) -> QueryResult<Linked> {
     let trusted = trusted_issuer::trusted(conn, issuer).await?;
-    if trusted.is_none_or(|issuer| issuer.kind != IssuerKind::IdJag) {
+    if trusted.is_none_or(|issuer| !issuer.kind.knows_people()) {
         return Ok(Linked::NoSuchIssuer);
     }
     let Some(person) = User::named(conn, username).await? else { return Ok(Linked::NoSuchPerson) };
@@ -81,6 +82,22 @@ pub async fn unlink(
     Ok(true)
 }
 
+/// Accepts access tokens of an issuer, instead of those that were accepted before: `false` when it is not trusted, or for
+/// workloads, whose statements buy tokens instead.
+pub async fn accept_tokens(conn: &mut Connection, accepted: &AcceptedTokens, origin: &Origin) -> QueryResult<bool> {
+    let issuer = trusted_issuer::trusted(conn, &accepted.issuer).await?;
+    if issuer.is_none_or(|issuer| !issuer.kind.knows_people()) {
+        return Ok(false);
+    }
+    accepted_tokens::put(conn, accepted).await?;
+    let detail = json!({
+        "issuer": accepted.issuer, "audiences": accepted.audiences, "client_ids": accepted.client_ids,
+        "scope": accepted.scope, "groups_claim": accepted.groups_claim,
+    });
+    audit::record(conn, Entry::new(Event::TokensAccepted).detail(detail), origin, accepted.accepted_at).await?;
+    Ok(true)
+}
+
 /// A rule about to be made.
 #[derive(Clone, Debug)]
 pub struct NewRule {
@@ -101,7 +118,7 @@ pub struct NewRule {
 pub enum RuleAdded {
     /// It holds from now on.
     Added(Uuid),
-    /// The issuer is not trusted, or not for workloads.
+    /// The issuer is not trusted, or for people alone.
     NoSuchIssuer,
     /// Nobody has that name.
     NoSuchAccount,
@@ -117,7 +134,7 @@ pub async fn add_rule(
     now: DateTime<Utc>,
 ) -> QueryResult<RuleAdded> {
     let issuer = trusted_issuer::trusted(conn, &new.issuer).await?;
-    if issuer.is_none_or(|issuer| issuer.kind != IssuerKind::Workload) {
+    if issuer.is_none_or(|issuer| issuer.kind == IssuerKind::IdJag) {
         return Ok(RuleAdded::NoSuchIssuer);
     }
     let Some(account) = service_account::named(conn, &new.service_account).await? else {

@@ -13,7 +13,8 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::db::Connection;
+use super::trusted_issuer;
+use crate::db::{Connection, changes};
 use crate::schema::trust_rules as table;
 use crate::types::{Scope, ServiceAccountId};
 
@@ -70,18 +71,22 @@ impl std::fmt::Display for Matches {
     }
 }
 
-/// A claim by its name, in which dots may lead into objects: `kubernetes.io.namespace` is the member `namespace` of the claim
-/// `kubernetes.io`. Lists and objects are no claim that a pattern could match.
+/// A claim as a text. Lists and objects are no claim that a pattern could match.
 fn claim(claims: &Value, name: &str) -> Option<String> {
-    let here = claims.get(name).and_then(|value| match value {
+    find_claim(claims, name, |value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
-    });
-    here.or_else(|| {
+    })
+}
+
+/// What `read` makes of a claim by its name, in which dots may lead into objects: `kubernetes.io.namespace` is the member
+/// `namespace` of the claim `kubernetes.io`.
+pub fn find_claim<T>(claims: &Value, name: &str, read: fn(&Value) -> Option<T>) -> Option<T> {
+    claims.get(name).and_then(read).or_else(|| {
         let dots = name.match_indices('.').map(|(at, _)| at);
-        dots.into_iter().find_map(|at| claim(claims.get(&name[..at])?, &name[at + 1..]))
+        dots.into_iter().find_map(|at| find_claim(claims.get(&name[..at])?, &name[at + 1..], read))
     })
 }
 
@@ -144,7 +149,8 @@ pub async fn of_issuer(conn: &mut Connection, issuer: &str) -> QueryResult<Vec<T
 
 /// Stores a rule.
 pub async fn insert(conn: &mut Connection, rule: &TrustRule) -> QueryResult<()> {
-    diesel::insert_into(table::table).values(rule).execute(conn).await.map(drop)
+    diesel::insert_into(table::table).values(rule).execute(conn).await?;
+    changes::announce(conn, trusted_issuer::CHANGED).await
 }
 
 #[cfg(test)]

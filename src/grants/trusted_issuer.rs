@@ -1,4 +1,4 @@
-//! NOUN `trusted_issuers`: others whose signed statements buy tokens here (RFC 7523 §3).
+//! NOUN `trusted_issuers`: others whose signed statements buy tokens here (RFC 7523 §3), or are taken as tokens.
 
 use chrono::{DateTime, Utc};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -11,9 +11,12 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use crate::crypto::statement::StatementAlgorithm;
-use crate::db::Connection;
+use crate::db::{Connection, changes};
 use crate::schema::trusted_issuers as table;
 use crate::types::Words;
+
+/// What is announced when it changes who is trusted, and for what.
+pub const CHANGED: &str = "issuers";
 
 /// What an issuer is trusted to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
@@ -23,6 +26,8 @@ pub enum IssuerKind {
     IdJag,
     /// Which workload it runs (SEP-1933).
     Workload,
+    /// Nothing that buys a token: its own access tokens may be accepted.
+    AccessTokens,
 }
 
 impl IssuerKind {
@@ -31,6 +36,15 @@ impl IssuerKind {
         match self {
             Self::IdJag => "id_jag",
             Self::Workload => "workload",
+            Self::AccessTokens => "access_tokens",
+        }
+    }
+
+    /// True when what it says may be about people: they can be linked, and its access tokens accepted.
+    pub fn knows_people(self) -> bool {
+        match self {
+            Self::IdJag | Self::AccessTokens => true,
+            Self::Workload => false,
         }
     }
 }
@@ -44,7 +58,7 @@ impl ToSql<Text, Pg> for IssuerKind {
 impl FromSql<Text, Pg> for IssuerKind {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let name = <String as FromSql<Text, Pg>>::from_sql(value)?;
-        let known = [Self::IdJag, Self::Workload].into_iter().find(|kind| kind.name() == name);
+        let known = [Self::IdJag, Self::Workload, Self::AccessTokens].into_iter().find(|kind| kind.name() == name);
         known.ok_or_else(|| format!("trusted_issuers.kind holds {name:?}").into())
     }
 }
@@ -105,10 +119,13 @@ pub async fn all(conn: &mut Connection) -> QueryResult<Vec<TrustedIssuer>> {
 /// Trusts an issuer: `false` when it is in the table already.
 pub async fn insert(conn: &mut Connection, issuer: &TrustedIssuer) -> QueryResult<bool> {
     let new = diesel::insert_into(table::table).values(issuer).on_conflict_do_nothing().execute(conn).await?;
+    changes::announce(conn, CHANGED).await?;
     Ok(new == 1)
 }
 
 /// Trusts it no more, and forgets its rules: `false` when nobody did.
 pub async fn remove(conn: &mut Connection, issuer: &str) -> QueryResult<bool> {
-    Ok(diesel::delete(table::table.find(issuer)).execute(conn).await? == 1)
+    let gone = diesel::delete(table::table.find(issuer)).execute(conn).await?;
+    changes::announce(conn, CHANGED).await?;
+    Ok(gone == 1)
 }

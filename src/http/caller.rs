@@ -1,5 +1,5 @@
 //! Who calls: with an access token, by itself or together with proof of the key that it is bound to, with a personal access
-//! token, or with an API key. A handler that takes a [`Caller`] cannot run without one.
+//! token, with an API key, or with an access token of another issuer. A handler that takes a [`Caller`] cannot run without one.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -8,17 +8,22 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, USER_AGENT};
 use actix_web::web::Data;
+use serde::Deserialize;
 
 use super::challenge::{Challenge, Scheme};
 use super::dpop::{self, Flaw, Proof};
 use super::limit::KeyLimits;
-use super::{ClientAddress, urls};
+use super::origin::origin_of;
+use super::{ClientAddress, hints, urls};
 use crate::access::authenticate::{Audiences, Door};
 use crate::access::{Authenticated, Principal};
 use crate::app::App;
 use crate::crypto::PlainToken;
 use crate::crypto::jwt::{self, TokenType};
+use crate::crypto::statement;
 use crate::db;
+use crate::errands::foreign_token;
+use crate::grants::accepted_tokens::TokenIssuer;
 use crate::identity::session::shortened;
 use crate::types::{PublicUrl, Scope, known_scopes};
 
@@ -98,12 +103,22 @@ impl Caller {
         let judged = match presented.kind() {
             Kind::ApiKey => judge_key(app, request, presented.token, door, asked).await?,
             Kind::PersonalToken => judge_personal_token(app, request, presented.token, door, asked).await?,
-            Kind::AccessToken => judge(app, presented.token, door).await.map_err(unjudged)?,
+            Kind::AccessToken => match foreign_issuer(app, presented.token, resource).await? {
+                Some(from) => {
+                    let origin = origin_of(request);
+                    let judged = foreign_token::authenticate(app, presented.token, &from, door, &origin).await;
+                    judged.map_err(unjudged)?
+                }
+                None => judge(app, presented.token, door).await.map_err(unjudged)?,
+            },
         };
         let principal = match judged {
             Authenticated::Caller(principal) => principal,
             Authenticated::Refused(why) => return Err(invalid(why)),
         };
+        if let Some(why) = hints::contradiction(request.headers(), &principal.credential) {
+            return Err(invalid(why));
+        }
         if asked == Asked::Before {
             return Ok(Self(principal));
         }
@@ -150,6 +165,24 @@ enum Kind {
     ApiKey,
     PersonalToken,
     AccessToken,
+}
+
+/// The issuer whose token this says to be, at a door that takes those of others: theirs use servers, and manage nothing.
+async fn foreign_issuer(app: &App, token: &str, resource: Resource<'_>) -> Result<Option<Arc<TokenIssuer>>, Challenge> {
+    #[derive(Deserialize)]
+    struct Claimed {
+        iss: String,
+    }
+    match resource {
+        Resource::Mcp | Resource::Server(_) => {}
+        Resource::Api | Resource::UserInfo => return Ok(None),
+    }
+    let issuers = app.token_issuers().await.map_err(unjudged)?;
+    if issuers.is_empty() {
+        return Ok(None);
+    }
+    let claimed = statement::unverified::<Claimed>(token).filter(|claimed| claimed.iss != app.issuer());
+    Ok(claimed.and_then(|claimed| issuers.named(&claimed.iss).cloned()))
 }
 
 fn unjudged(error: impl std::fmt::Display) -> Challenge {

@@ -13,6 +13,7 @@ pub mod dpop;
 pub mod entrusted;
 pub mod flow;
 pub mod form;
+pub mod hints;
 pub mod limit;
 pub mod logout_request;
 pub mod making;

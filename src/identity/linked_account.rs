@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use crate::db::Connection;
+use crate::db::{Connection, changes};
 use crate::schema::{linked_accounts as table, users};
 use crate::types::UserId;
 
@@ -36,11 +36,14 @@ pub async fn insert(
 ) -> QueryResult<bool> {
     let row = (table::issuer.eq(issuer), table::subject.eq(subject), table::user_id.eq(user), table::linked_at.eq(now));
     let new = diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(conn).await?;
+    changes::announce(conn, super::CHANGED).await?;
     Ok(new == 1)
 }
 
 /// Unlinks an account: to whom it was linked, if it was.
 pub async fn remove(conn: &mut Connection, issuer: &str, subject: &str) -> QueryResult<Option<UserId>> {
     let linked = diesel::delete(table::table.find((issuer, subject)));
-    linked.returning(table::user_id).get_result(conn).await.optional()
+    let gone = linked.returning(table::user_id).get_result(conn).await.optional()?;
+    changes::announce(conn, super::CHANGED).await?;
+    Ok(gone)
 }

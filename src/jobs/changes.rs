@@ -10,13 +10,13 @@ use futures_util::stream::FuturesUnordered;
 use crate::app::App;
 use crate::db;
 use crate::db::changes::Change;
-use crate::grants::{client, revocation, signing_key};
+use crate::grants::{client, revocation, signing_key, trusted_issuer};
 use crate::{credentials, identity, places, policies, upstreams};
 
 /// How long to wait before what could not be read is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Everything that can change.
-const TOPICS: [&str; 8] = [
+const TOPICS: [&str; 9] = [
     revocation::CHANGED,
     identity::CHANGED,
     client::CHANGED,
@@ -25,6 +25,7 @@ const TOPICS: [&str; 8] = [
     places::CHANGED,
     upstreams::CHANGED,
     policies::CHANGED,
+    trusted_issuer::CHANGED,
 ];
 
 /// Listens until the listener is dropped. From the moment that a change is heard until whatever it is about has been forgotten
@@ -129,6 +130,7 @@ async fn read(app: &App, topic: &str) -> Result<(), String> {
             app.access.reload_policies(&app.db).await.map_err(in_words)
         }
         policies::CHANGED => app.access.reload_policies(&app.db).await.map_err(in_words),
+        trusted_issuer::CHANGED => app.access.reload_token_issuers(&app.db).await.map_err(in_words),
         upstreams::CHANGED => app.servers.reload(&app.db, &app.keys).await.map_err(in_words),
         _ => Ok(()),
     }

@@ -63,6 +63,7 @@ async fn authenticated(
         Credential::AccessToken(token) => app.client_names.of(&app.db, &token.client_id).await,
         Credential::ApiKey(key) => Some(key.name.as_str().into()),
         Credential::PersonalToken(token) => Some(token.name.as_str().into()),
+        Credential::ForeignToken(token) => Some(token.client_id.as_str().into()),
     };
     let world = World {
         public_url: &app.config.server.public_url,

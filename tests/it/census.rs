@@ -36,6 +36,11 @@ type Entry = (&'static str, Life, &'static [(Column, &'static [&'static str])]);
 
 const CENSUS: &[Entry] = &[
     (
+        "accepted_tokens",
+        Kept("until the operator removes its issuer"),
+        &[(Plain, &["issuer", "id", "audiences", "client_ids", "scope", "groups_claim", "accepted_at"])],
+    ),
+    (
         "api_keys",
         Kept("the history of a workspace: what was revoked stays to be seen"),
         &[

@@ -5,9 +5,12 @@ use diesel::sql_types::{Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use portcullis::credentials::{NewKey, Rate};
 use portcullis::db::Connection;
+use portcullis::grants::trusted_issuer::IssuerKind;
 use portcullis::http::urls;
 use serde_json::json;
 
+use crate::support::foreign::KEYCLOAK;
+use crate::support::issuers::Issuer;
 use crate::support::m2m::account;
 use crate::support::{Holder, TestApp};
 
@@ -101,6 +104,26 @@ async fn a_warm_call_with_a_key_asks_the_database_nothing() {
     }
     // Nor does a typo ask.
     app.call_mcp(&format!("{}x", key.secret)).await.assert(401);
+    assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
+}
+
+/// Another issuer's token is remembered like ours.
+#[tokio::test]
+async fn a_warm_call_with_a_foreign_token_asks_the_database_nothing() {
+    let app = TestApp::start().await;
+    app.person("ada").await;
+    let keycloak = Issuer::new(KEYCLOAK);
+    keycloak.trust(&app, IssuerKind::AccessTokens, |_| {}).await;
+    keycloak.accept(&app, |_| {}).await;
+    app.link(&keycloak, "u-1", "ada").await;
+    let token = keycloak.sign("JWT", &app.keycloak_claims("u-1"));
+    let mut conn = app.db().direct().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    app.call_mcp(&token).await.assert(200);
+    let before = moment(&mut conn).await;
+    for _ in 0..50 {
+        app.call_mcp(&token).await.assert(200);
+    }
     assert_eq!(asked_since(&mut conn, &before).await, Vec::<String>::new());
 }
 

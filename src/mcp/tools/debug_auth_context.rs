@@ -76,6 +76,9 @@ fn run(call: &Call<'_>) -> Outcome {
         "kind": held.kind(),
         "issued_at": held.issued_at().to_rfc3339_opts(SecondsFormat::Secs, true),
     });
+    if let Credential::ForeignToken(token) = held {
+        credential["issuer"] = token.issuer.as_str().into();
+    }
     if let Some(expires_at) = held.expires_at() {
         credential["expires_at"] = expires_at.to_rfc3339_opts(SecondsFormat::Secs, true).into();
     }
@@ -122,6 +125,7 @@ fn authentication(call: &Call<'_>) -> [Check; 3] {
     let rests_on = match call.principal.credential {
         Credential::AccessToken(_) => "signature, type and issuer are right, and nothing that it rests on was revoked",
         Credential::ApiKey(_) | Credential::PersonalToken(_) => "it is one of ours, and was not revoked",
+        Credential::ForeignToken(_) => "signature, type and issuer are right, and the issuer is trusted for that",
     };
     [
         Check { rule: "credential", passed: true, detail: rests_on.to_owned() },

@@ -28,6 +28,9 @@ fn run(call: &Call<'_>) -> Outcome {
         (Credential::AccessToken(_), None) => Outcome::Mistake(
             "this program acts for itself, so there is no grant to end; an administrator can disable it".to_owned(),
         ),
+        (Credential::ForeignToken(_), None) => {
+            Outcome::Mistake("this connection rests on a token of another issuer; sign out there".to_owned())
+        }
         (Credential::ApiKey(_) | Credential::PersonalToken(_), None) => Outcome::Mistake(
             "this connection rests on a key that somebody made in settings; revoke it there".to_owned(),
         ),

@@ -31,6 +31,8 @@ const ID_JAG: &str = "oauth-id-jag+jwt";
 /// The profile of this grant that discovery names.
 pub const ID_JAG_PROFILE: &str = "urn:ietf:params:oauth:grant-profile:id-jag";
 
+const UNKNOWN: Error = Error::InvalidGrant("The issuer of the assertion is not trusted here");
+
 pub(super) async fn redeem(app: &App, request: &TokenRequest, origin: &Origin) -> Result<Tokens, Error> {
     let text = request.params().get("assertion").ok_or(Error::InvalidRequest("The assertion is missing"))?;
     let header = Header::of(text).ok_or(Error::InvalidGrant("The assertion is not a signed JWT"))?;
@@ -47,6 +49,7 @@ pub(super) async fn redeem(app: &App, request: &TokenRequest, origin: &Origin) -
         (IssuerKind::IdJag, TokenRequest::Anonymous { .. }) => {
             Err(Error::InvalidClient { why: "This assertion takes a client that authenticates", basic: false })
         }
+        (IssuerKind::AccessTokens, _) => Err(UNKNOWN),
         (IssuerKind::Workload, _) => workload(app, request, &issuer, &assertion, origin).await,
     }
 }
@@ -57,10 +60,10 @@ async fn trusted(app: &App, text: &str) -> Result<TrustedIssuer, Error> {
     struct Claimed {
         iss: String,
     }
-    let unknown = Error::InvalidGrant("The issuer of the assertion is not trusted here");
-    let Some(Claimed { iss }) = statement::unverified::<Claimed>(text) else { return Err(unknown) };
+    let Some(Claimed { iss }) = statement::unverified::<Claimed>(text) else { return Err(UNKNOWN) };
     let mut conn = app.db.read().await?;
-    trusted_issuer::trusted(&mut conn, &iss).await.map_err(crate::db::Error::from)?.ok_or(unknown)
+    let issuer = trusted_issuer::trusted(&mut conn, &iss).await.map_err(crate::db::Error::from)?;
+    issuer.filter(|issuer| issuer.kind != IssuerKind::AccessTokens).ok_or(UNKNOWN)
 }
 
 async fn keys(app: &App, issuer: &TrustedIssuer, header: &Header) -> Result<Arc<KeySet>, Error> {

@@ -48,6 +48,36 @@ async fn an_issuer_is_trusted_gets_rules_and_is_removed() {
     assert_eq!(done("issuer-list"), serde_json::json!([]));
 }
 
+#[tokio::test]
+async fn access_tokens_are_accepted_of_issuers_that_are_trusted_for_people() {
+    let home = tempfile::tempdir().unwrap();
+    let database = cluster::create_database();
+    let settings = [("DATABASE_URL", database.url.expose_secret()), ("PORTCULLIS_SECRET_KEY", KEY)];
+    let run = |line: &str| portcullis(home.path(), &settings).args(line.split(' ')).output().unwrap();
+    let done = |line: &str| -> Value {
+        let output = run(&format!("{line} --json"));
+        assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        serde_json::from_str(&text(&output.stdout)).unwrap()
+    };
+    fs::write(home.path().join("keys.json"), Issuer::new(GITHUB).jwks().to_string()).unwrap();
+    let accept = "issuer-accept-tokens --issuer https://idp.example --audience mcp --client-id a --client-id b";
+    assert_refused(&run(accept), 1, "is not trusted for tokens");
+    done("issuer-add --issuer https://ci.example --kind workload --jwks-file keys.json");
+    assert_refused(&run("issuer-accept-tokens --issuer https://ci.example"), 1, "is not trusted for tokens");
+    done("issuer-add --issuer https://idp.example --kind access-tokens --jwks-file keys.json --provision");
+    assert_refused(&run(&format!("{accept} --scope mgmt.read")), 2, "mgmt.read is not for tokens of others");
+    done("issuer-accept-tokens --issuer https://idp.example --scope mcp:read --groups-claim realm_access.roles");
+    let accepted = done(&format!("{accept} --scope mcp:read --groups-claim groups"));
+    let expected = json!({
+        "issuer": "https://idp.example", "audiences": ["mcp"], "client_ids": ["a", "b"], "scope": "mcp:read",
+        "groups_claim": "groups",
+    });
+    assert_eq!(accepted, expected, "what is said replaces what was said before");
+    let listed = text(&run("issuer-list").stdout);
+    assert!(listed.contains("access tokens for mcp, of a, b, with mcp:read, groups by groups"), "{listed}");
+    assert_eq!(done("issuer-list")[1]["accepted_tokens"]["client_ids"], json!(["a", "b"]));
+}
+
 /// Who is linked is let in by an issuer that adds nobody, and is refused again once that is taken back.
 // A second thread looks after the test's connections while a program is waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

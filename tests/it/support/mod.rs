@@ -10,6 +10,7 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod documents;
+pub mod foreign;
 pub mod holder;
 pub mod issuers;
 pub mod keys;

@@ -66,4 +66,4 @@ image: ## Build the container image portcullis:latest
 
 clean: ## Delete what was built or installed here; data stays
 	cargo clean
-	rm -rf tests/node_modules tests/.venv
+	rm -rf tests/node_modules tests/.venv*

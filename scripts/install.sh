@@ -89,12 +89,16 @@ need_python() {
     if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
         packages "python3 python3-venv" python3 python3 python
     fi
-    if [ ! tests/.venv/installed -nt tests/requirements.txt ]; then
-        say "installing the Python client under test"
-        python3 -m venv tests/.venv
-        tests/.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
-        touch tests/.venv/installed
-    fi
+    # Each has its own packages, in versions that the others cannot take.
+    for environment in "" -fastmcp -langchain; do
+        venv="tests/.venv$environment"
+        requirements="tests/requirements$environment.txt"
+        [ "$venv/installed" -nt "$requirements" ] && continue
+        say "installing what is in $requirements"
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+        touch "$venv/installed"
+    done
 }
 
 need_browser() {

@@ -28,6 +28,10 @@ fn of_request<'m>(request: &'m Request, upstream: &Upstream) -> Result<Target<'m
             Target::CallTool { tool, class: upstream.class_of(tool), arguments: arguments(&request.params)? }
         }
         "prompts/get" => Target::GetPrompt(named(request, "name")?),
+        // What follows nothing is for the server to refuse: in the later era there are no such methods (MCP 2026-07-28).
+        method @ ("resources/subscribe" | "resources/unsubscribe") if !request.params.contains_key("uri") => {
+            Target::Method(method)
+        }
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
             Target::ReadResource(named(request, "uri")?)
         }
@@ -114,6 +118,8 @@ mod tests {
             ("prompts/get", r#"{"name":"p"}"#, r#"GetPrompt("p")"#),
             ("resources/read", r#"{"uri":"a:b"}"#, r#"ReadResource("a:b")"#),
             ("resources/subscribe", r#"{"uri":"a:b"}"#, r#"ReadResource("a:b")"#),
+            ("resources/subscribe", "{}", r#"Method("resources/subscribe")"#),
+            ("resources/unsubscribe", r#"{"_meta":{}}"#, r#"Method("resources/unsubscribe")"#),
             ("completion/complete", r#"{"ref":{"type":"ref/prompt","name":"p"}}"#, r#"GetPrompt("p")"#),
             ("completion/complete", r#"{"ref":{"type":"ref/resource","uri":"a:b"}}"#, r#"ReadResource("a:b")"#),
             ("logging/setLevel", "{}", r#"Method("logging/setLevel")"#),
@@ -125,6 +131,7 @@ mod tests {
             ("tools/call", r#"{"name":7}"#),
             ("tools/call", r#"{"name":"look","arguments":[]}"#),
             ("resources/read", r#"{"name":"a:b"}"#),
+            ("resources/subscribe", r#"{"uri":["a:b"]}"#),
             ("completion/complete", r#"{"ref":{"type":"ref/other","name":"p"}}"#),
         ] {
             assert_eq!(request(method, params), Err(-32602), "{method} {params}");

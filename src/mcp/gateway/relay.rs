@@ -8,7 +8,7 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
-use tokio::time::{Instant, Interval, interval_at, timeout_at};
+use tokio::time::{Instant, Interval, interval_at, timeout, timeout_at};
 
 use super::Call;
 use super::attempt::Listing;
@@ -86,10 +86,14 @@ impl Relay<'_> {
         witness: Witness,
     ) -> Result<HttpResponse, Failure> {
         let Some(kind) = Kind::of(&incoming) else {
-            // A session that was ended has nothing more to say.
-            return match incoming.announced() {
-                Some(0) => Ok(self.head(&incoming, status).finish()),
-                _ => Err(Failure::upstream("its answer is neither JSON nor a stream of events")),
+            // A session that was ended has nothing more to say, whether or not that was announced.
+            return match timeout(SILENCE, incoming.whole(0)).await {
+                Ok(Ok(_)) => Ok(self.head(&incoming, status).finish()),
+                Ok(Err(NetError::TooLarge)) => {
+                    Err(Failure::upstream("its answer is neither JSON nor a stream of events"))
+                }
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err(Failure::upstream_late(SILENCE)),
             };
         };
         let mut head = self.head(&incoming, status);

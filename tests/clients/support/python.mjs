@@ -6,21 +6,31 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const PYTHON = process.env.PYTHON ?? fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+const inTests = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const ANSWER_WITHIN_MS = 60_000;
+
+/**
+ * The Python of one environment, with what its requirements file names: `''` for the official SDK, `-fastmcp`, `-langchain`.
+ *
+ * They are apart because they want different versions of the same packages.
+ */
+export function python(environment = '') {
+  const found = (environment === '' ? process.env.PYTHON : undefined) ?? inTests(`.venv${environment}/bin/python`);
+  const install = `"python3 -m venv .venv${environment} && .venv${environment}/bin/pip install -r requirements${environment}.txt"`;
+  assert.ok(existsSync(found), `There is no Python at ${found}: in tests/, run ${install}.`);
+  return found;
+}
+
+/** A program of ours in `tests/clients/python`. */
+export const program = (name) => inTests(`clients/python/${name}.py`);
 
 /** A program of ours in `tests/clients/python`, running. */
 export class Python {
   #lines;
 
   /** Starts it; it says something when it is ready. */
-  async begin(t, name, settings) {
-    assert.ok(
-      existsSync(PYTHON),
-      `There is no Python at ${PYTHON}: in tests/, run "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt".`,
-    );
-    const program = fileURLToPath(new URL(`../python/${name}.py`, import.meta.url));
-    this.child = spawn(PYTHON, [program, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  async begin(t, name, settings, environment = '') {
+    this.child = spawn(python(environment), [program(name), JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.complaints = '';
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.complaints += text));
     this.child.once('error', (error) => (this.complaints += error.message));

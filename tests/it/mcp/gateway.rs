@@ -251,6 +251,25 @@ async fn a_session_is_sealed_and_belongs_to_its_caller_and_its_server() {
     assert_eq!(behind.last().method, "DELETE");
 }
 
+/// A session that is ended may be answered with 200 and nothing, whose length nobody announces (as the official SDK does).
+#[tokio::test]
+async fn a_session_ends_whether_or_not_it_is_announced_that_nothing_more_is_said() {
+    let behind = Behind::answering(|reached| match (reached.method.as_str(), reached.header("mcp-session-id")) {
+        ("DELETE", Some(_)) => HttpResponse::Ok().streaming(stream::empty::<Result<_, std::io::Error>>()),
+        ("DELETE", None) => {
+            HttpResponse::Ok().streaming(stream::iter([Ok::<_, std::io::Error>("words of no kind".into())]))
+        }
+        _ => ordinary(reached),
+    });
+    let (app, _, token) = before(&behind, ALL).await;
+    let hello = app.ask_behind("weather", &token, "initialize", json!({ "protocolVersion": "2025-11-25" })).await;
+    let session = hello.header("mcp-session-id").to_owned();
+    let end = || app.request(Method::DELETE, "/weather/mcp").header(AUTHORIZATION, format!("Bearer {token}"));
+    let ended = app.send(end().header("mcp-session-id", &session)).await.assert(200);
+    assert_eq!(ended.body, "");
+    app.send(end()).await.assert(502);
+}
+
 fn events(all: &str) -> HttpResponse {
     HttpResponse::Ok().content_type("text/event-stream").body(all.to_owned())
 }

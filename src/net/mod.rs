@@ -122,6 +122,10 @@ const TOTAL: Duration = Duration::from_secs(5);
 /// For TCP and TLS; the rest of the time is for the answer.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long a connection is kept that nobody uses: a little less than the five seconds after which common servers close theirs, as
+/// a request that meets such an end is lost.
+const IDLE: Duration = Duration::from_secs(3);
+
 impl Net {
     /// Prepares TLS and budgets.
     pub fn new(config: &OutboundConfig) -> Result<Self, NetSetupError> {
@@ -294,6 +298,7 @@ impl Inner {
             .no_zstd()
             .http1_only()
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
             .user_agent(concat!("Portcullis/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([
                 (ACCEPT, reqwest::header::HeaderValue::from_static("application/json")),

@@ -190,6 +190,8 @@ async fn the_log_has_path_status_and_id_but_never_query_or_headers() {
     let writer = written.clone();
     let log = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
     let guard = tracing::subscriber::set_default(log);
+    // Another test may have been first at a place that is logged, and nobody listened there.
+    tracing::callsite::rebuild_interest_cache();
     let service = service!();
     let request = TestRequest::get().uri("/ok?code=hunter2&state=hunter2");
     let request =

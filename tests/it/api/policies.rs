@@ -125,6 +125,7 @@ async fn an_explanation_names_the_rule_and_is_the_same_decision_as_a_call() {
     let root = app.administrator("root").await;
     let place = app.app().tree().await.unwrap().find("mcp-gateway").unwrap().id;
     app.server("fininfo", place).await;
+    app.sql("DELETE FROM policies").await;
     app.person("ada").await;
     let api = Manager::new(&app, &root, "mgmt.admin").await;
     api.send(Method::POST, urls::API_POLICIES, policy("p")).await.assert(201);

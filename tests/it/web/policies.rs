@@ -53,6 +53,7 @@ async fn the_simulator_says_who_may_and_which_rule() {
     app.person("ada").await;
     let place = app.app().tree().await.unwrap().find("mcp-gateway").unwrap().id;
     app.server("fininfo", place).await;
+    app.sql("DELETE FROM policies").await;
     root.sign_in().await;
     import(
         &app,

@@ -226,6 +226,7 @@ impl Passing {
     }
 
     async fn forward(&self, call: &Call<'_>, gateway: &Gateway) -> Result<(), Failure> {
+        super::speaks_as_we_do(call.server)?;
         let session = self.stream.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (headers, upstream) = (call.request.headers(), &call.server.upstream);
         let outgoing = egress::request(Method::Post, headers, upstream, session.as_deref(), self.body.clone())?;

@@ -176,7 +176,7 @@ pub struct PolicyPage {
     /// Its name.
     pub name: Foreign,
     /// What it is for.
-    pub description: Foreign,
+    pub description: Option<Foreign>,
     /// Whom.
     pub groups: Vec<Foreign>,
     /// Its rules.
@@ -241,7 +241,7 @@ impl PolicyPage {
             remove: link(&href, &[("remove", "yes")]),
             href,
             name: Foreign::new(&draft.name),
-            description: Foreign::passage(&draft.description),
+            description: (!draft.description.is_empty()).then(|| Foreign::passage(&draft.description)),
             groups: draft.groups.iter().map(|group| Foreign::new(group)).collect(),
             rules: draft.rules.iter().enumerate().map(|(place, rule)| RuleRow::of(place, rule)).collect(),
             kept: draft.permissions.keys().map(|name| Foreign::new(name)).collect(),

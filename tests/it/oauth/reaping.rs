@@ -90,6 +90,8 @@ async fn f1_whoever_is_connected_stays_however_long_they_are_away() {
     app.clock().advance(TimeDelta::days(2));
     assert_eq!(reap(&app).await, 1);
     assert!(!is_known(&app, &client.id).await);
+    // The node hears of it in a moment.
+    app.becomes(async || client.refresh(&tokens.refresh).await, 401).await;
     client.refresh(&tokens.refresh).await.assert_refused(401, "invalid_client");
 }
 

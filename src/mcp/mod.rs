@@ -10,8 +10,9 @@
 //! | MCP 2026-07-28, 2025-11-25 | Streamable HTTP, in the middle of it | [`gateway`] | `tests/it/mcp/gateway.rs` |
 //! | RFC 9728, MCP authorization | protected resource metadata | [`metadata`] | `tests/it/mcp/endpoint.rs`, `tests/it/mcp/rmcp_oauth.rs` |
 //!
-//! We announce nothing that changes by itself (`listChanged`, `subscribe`), so there is nothing to listen to:
-//! `subscriptions/listen` is answered like any other method that we do not have. No stream can outlive its token.
+//! At `/mcp` we announce nothing that changes by itself (`listChanged`, `subscribe`), so there is nothing to listen to:
+//! `subscriptions/listen` is answered like any other method that we do not have. Streams of servers behind us end with the right to
+//! them.
 
 mod effects;
 pub mod endpoint;

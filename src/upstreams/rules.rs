@@ -35,7 +35,8 @@ const OF_THE_CONNECTION: [&str; 12] = [
     "via",
 ];
 /// Headers in which callers prove themselves to us.
-const CREDENTIALS: [&str; 6] = ["authorization", "cookie", "cookie2", "dpop", "x-api-key", "x-authorization"];
+const CREDENTIALS: [&str; 7] =
+    ["authorization", "cookie", "cookie2", "dpop", "set-cookie", "x-api-key", "x-authorization"];
 /// Headers that say who calls: a server would believe them of us, so no caller may write them.
 const IDENTITY: [&str; 12] = [
     "x-auth-method",
@@ -155,7 +156,7 @@ pub(super) fn forwarded_headers(texts: &[String], auth_header: Option<&str>) -> 
         if !is_token(&name) || name.len() > HEADERS.1 {
             return Err(flaw(format!("{text:?} is no name of a header")));
         }
-        if is_ours(&name) {
+        if !may_be_forwarded(&name) {
             return Err(flaw(format!(
                 "the header {name} is never forwarded: it carries a credential or an identity, or goes where it must by itself"
             )));
@@ -175,9 +176,11 @@ pub(super) fn forwarded_headers(texts: &[String], auth_header: Option<&str>) -> 
     Ok(names)
 }
 
-fn is_ours(name: &str) -> bool {
+/// True for a header, in lower case, that may go on to a server if somebody who manages that says so. What does not may not when it is
+/// entered, nor when it is met.
+pub fn may_be_forwarded(name: &str) -> bool {
     let lists: [&[&str]; 4] = [&OF_THE_CONNECTION, &CREDENTIALS, &IDENTITY, &OF_MCP];
-    lists.iter().any(|list| list.contains(&name)) || FAMILIES.iter().any(|family| name.starts_with(family))
+    !lists.iter().any(|list| list.contains(&name)) && !FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 /// Words by which servers are found.

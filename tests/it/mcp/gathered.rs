@@ -1,5 +1,8 @@
 //! `/mcp` as the one door to every server: their tools, under their names, as far as the caller may.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use actix_web::HttpResponse;
 use portcullis::http::urls;
 use reqwest::Method;
@@ -69,10 +72,11 @@ async fn tools_of_servers_are_listed_found_and_called_as_far_as_policies_go() {
 /// One session for one caller, begun anew when the server has forgotten it.
 #[tokio::test]
 async fn a_session_is_begun_for_each_caller_and_again_when_it_is_lost() {
-    let behind = Behind::answering(|reached| {
+    let forgets = Arc::new(AtomicBool::new(false));
+    let forgetting = Arc::clone(&forgets);
+    let behind = Behind::answering(move |reached| {
         let forgotten = reached.header("mcp-session-id").is_none() && reached.message()["method"] != "initialize";
-        let lost =
-            reached.message()["params"]["arguments"]["lose"] == true && reached.header("mcp-session-id") == Some("1");
+        let lost = reached.message()["method"] == "tools/call" && forgetting.swap(false, Ordering::SeqCst);
         match forgotten || lost {
             true => HttpResponse::NotFound().finish(),
             false => ordinary(reached),
@@ -86,8 +90,15 @@ async fn a_session_is_begun_for_each_caller_and_again_when_it_is_lost() {
     let methods = |reached: Vec<Reached>| -> Vec<String> {
         reached.iter().map(|one| one.message()["method"].as_str().unwrap_or_default().to_owned()).collect()
     };
-    assert_eq!(methods(behind.reached()), ["initialize", "notifications/initialized", "tools/call", "tools/call"]);
-    assert!(behind.reached()[1..].iter().all(|one| one.header("mcp-session-id") == Some("session-of-theirs")));
+    let begun = ["initialize", "notifications/initialized", "tools/call"];
+    assert_eq!(methods(behind.reached()), [&begun[..], &["tools/call"]].concat(), "begun once");
+    forgets.store(true, Ordering::SeqCst);
+    call().await;
+    let since: Vec<Reached> = behind.reached().split_off(4);
+    assert_eq!(methods(since), [&["tools/call"][..], &begun].concat(), "begun again");
+    assert!(behind.reached().iter().all(|one| {
+        one.message()["method"] == "initialize" || one.header("mcp-session-id") == Some("session-of-theirs")
+    }));
     assert!(behind.reached().iter().all(|one| one.headers.iter().all(|(_, value)| !value.contains(&token))));
 }
 

@@ -1,7 +1,7 @@
 # Every chore, one line each: `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust fuzz test-clients test-pages lint fmt deny schema bench screenshots image clean
+.PHONY: help run test test-rust fuzz test-clients test-pages lint fmt deny schema bench soak screenshots image clean
 
 help: ## List the chores
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 18
@@ -49,12 +49,17 @@ schema: ## Write src/schema.rs anew from the migrations
 	@scripts/install.sh schema
 	scripts/schema.sh
 
-bench: ## Measure tool calls against an unguarded handler, and the token endpoint against a peer
+bench: ## Measure calls through the gate and the token endpoint, each beside a peer, and what keys and policies cost
 	@scripts/install.sh bench
+	cargo bench --bench gateway
 	cargo bench --bench guarded_call
 	cargo bench --bench token_endpoint
 	cargo bench --bench api_keys
 	cargo bench --bench policy
+
+soak: ## Watch the gate's memory for an hour of streams that come and go; MINUTES=10 for less
+	@scripts/install.sh run
+	cargo bench --bench soak -- $(or $(MINUTES),60)
 
 screenshots: ## Take the pictures of the pages that the documentation shows
 	@scripts/install.sh pages
@@ -66,4 +71,4 @@ image: ## Build the container image portcullis:latest
 
 clean: ## Delete what was built or installed here; data stays
 	cargo clean
-	rm -rf tests/node_modules tests/.venv*
+	rm -rf tests/node_modules tests/.venv* benches/peer/.venv

@@ -11,24 +11,23 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on stops")]
 
 mod load;
+mod processes;
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use actix_web::{HttpServer, web};
-use portcullis::app::{App, Parts};
+use portcullis::app::App;
 use portcullis::audit::Origin;
-use portcullis::clock::Clock;
 use portcullis::config::Config;
 use portcullis::crypto::jwt::{self, SigningKey, TokenType};
-use portcullis::crypto::{PlainToken, Random, RootKeys, TokenKind};
-use portcullis::db::embedded::{Embedded, EmbeddedSettings};
+use portcullis::crypto::{PlainToken, TokenKind};
 use portcullis::db::{Connection, Db, migrations};
 use portcullis::grants::client::{self, ClientOptions, ClientOrigin, NewClient};
 use portcullis::grants::client_metadata::{ApplicationType, AuthMethod};
@@ -38,9 +37,9 @@ use portcullis::http::urls;
 use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
 use portcullis::identity::service_account;
 use portcullis::places::place;
-use portcullis::server;
 use portcullis::types::{Algorithm, DEFAULT_WORKSPACE, GrantId, Scope, ServiceAccountId, UserId, Words, known_scopes};
-use secrecy::{ExposeSecret, SecretString};
+use processes::{Process, SERVERS, config, cpu_time, on_core, open, say, serve_gate};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -52,59 +51,17 @@ const ROUNDS: usize = 5;
 /// How long a turn takes.
 const TURN: Duration = Duration::from_secs(3);
 
-const ROOT_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-
 fn main() {
     let arguments: Vec<_> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["gate", port, database] => serve_gate(port.parse().unwrap(), database),
         ["bare"] => serve_bare(),
         ["inner", ..] => measure(),
-        // The clients, and PostgreSQL with them, stay off the servers' core.
-        _ => {
-            let this = env::current_exe().unwrap();
-            assert!(on_core(1, &this, &["inner"]).status().unwrap().success(), "the measurement failed");
-        }
+        _ => processes::measure_apart(),
     }
 }
 
-/// A program on one core. Its log goes where it costs what writing costs and no more.
-fn on_core(core: usize, program: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", &core.to_string()]).arg(program).args(arguments);
-    command
-}
-
 // The servers ---------------------------------------------------------------------------------------------------------
-
-fn config(port: u16, database: &str) -> Config {
-    let mut config = Config::default();
-    config.server.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    config.server.public_url = format!("http://localhost:{port}").parse().unwrap();
-    config.server.workers = Some(1);
-    config.database.url = Some(SecretString::from(database.to_owned()));
-    config
-}
-
-async fn open(config: Config) -> App {
-    let url = config.database.url.clone().unwrap();
-    let db = Db::new(&url, &url, config.database.pool).unwrap();
-    let keys = Arc::new(ROOT_KEY.parse::<RootKeys>().unwrap());
-    let parts = Parts { config, db, keys, clock: Clock::system(), random: Random::system() };
-    App::open(parts).await.unwrap()
-}
-
-/// The whole product, as it comes, with its log.
-fn serve_gate(port: u16, database: &str) {
-    let config = config(port, database);
-    server::log::start(&config.log);
-    let listener = TcpListener::bind(config.server.bind).unwrap();
-    actix_web::rt::System::new().block_on(async {
-        let app = Arc::new(open(config).await);
-        say(&json!({ "port": port }));
-        server::run(app, vec![listener], std::future::pending()).await.unwrap();
-    });
-}
 
 /// A handler that does nothing but sign an access token's worth of claims.
 fn serve_bare() {
@@ -133,41 +90,6 @@ async fn answer(key: Arc<SigningKey>) -> web::Json<Value> {
     web::Json(json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": "mcp:read" }))
 }
 
-fn say(line: &Value) {
-    let mut out = io::stdout();
-    writeln!(out, "{line}").unwrap();
-    out.flush().unwrap();
-}
-
-/// A server process on the servers' core, which ends with this value.
-struct Server {
-    process: Child,
-    says: Value,
-}
-
-impl Server {
-    fn start(program: &Path, arguments: &[&str]) -> Self {
-        let mut process =
-            on_core(0, program, arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("taskset");
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        // Whatever else it prints, the line that counts is an object.
-        let says = lines.map_while(Result::ok).find_map(|line| serde_json::from_str(&line).ok());
-        Self { process, says: says.unwrap_or_else(|| panic!("{} did not start", program.display())) }
-    }
-
-    fn address(&self) -> SocketAddr {
-        let port = self.says["port"].as_u64().unwrap();
-        SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap()))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 // The measurement -------------------------------------------------------------------------------------------------------
 
 /// A request, said over and over on each connection.
@@ -182,27 +104,21 @@ struct Target {
 
 fn measure() {
     let data = tempfile::tempdir().unwrap();
-    let embedded = Embedded::serve(&EmbeddedSettings {
-        data_dir: data.path().to_owned(),
-        postgres_bin: None,
-        search_path: env::var_os("PATH"),
-        fsync: true,
-        random: Random::system(),
-    })
-    .unwrap();
+    let embedded = processes::postgres(data.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let table = runtime.block_on(compare(embedded.url().expose_secret()));
     io::stdout().write_all(table.as_bytes()).unwrap();
 }
 
 async fn compare(database: &str) -> String {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let port = processes::free_port();
     let ours = seed(config(port, database)).await;
     let this = env::current_exe().unwrap();
-    let gate = Server::start(&this, &["gate", &port.to_string(), database]);
-    let bare = Server::start(&this, &["bare"]);
+    let gate = Process::start(SERVERS, &this, &["gate", &port.to_string(), database]);
+    let bare = Process::start(SERVERS, &this, &["bare"]);
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let peer = Server::start(
+    let peer = Process::start(
+        SERVERS,
         &root.join("tests/node_modules/.bin/node"),
         &[root.join("benches/peer/oidc-provider.mjs").to_str().unwrap(), &CONNECTIONS.to_string()],
     );
@@ -221,7 +137,7 @@ async fn compare(database: &str) -> String {
     describe(&targets, &rounds, signing)
 }
 
-fn targets(ours: &Seeds, gate: &Server, bare: &Server, peer: &Server) -> Vec<Target> {
+fn targets(ours: &Seeds, gate: &Process, bare: &Process, peer: &Process) -> Vec<Target> {
     let secret = peer.says["secret"].as_str().unwrap();
     let same = |form: String| vec![form; CONNECTIONS];
     let refreshes = |client: &str, secret: &str, tokens: Vec<&str>| {
@@ -229,10 +145,10 @@ fn targets(ours: &Seeds, gate: &Server, bare: &Server, peer: &Server) -> Vec<Tar
             |token| format!("grant_type=refresh_token&client_id={client}&client_secret={secret}&refresh_token={token}");
         tokens.into_iter().map(form).collect::<Vec<_>>()
     };
-    let target = |name, server: &Server, path, forms| Target {
+    let target = |name, server: &Process, path, forms| Target {
         name,
         address: server.address(),
-        process: server.process.id(),
+        process: server.id(),
         path,
         forms,
     };
@@ -307,16 +223,7 @@ async fn connection(address: SocketAddr, path: &str, mut form: String, until: In
     (answers, form)
 }
 
-/// Seconds of processor time that a process has used, its threads together.
-fn cpu_time(process: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("this benchmark needs Linux");
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let ticks: u32 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum();
-    // A tick is a hundredth of a second on every Linux (sysconf(_SC_CLK_TCK)).
-    f64::from(ticks) / 100.0
-}
-
-/// The same of every PostgreSQL process on this machine: there is one server while this runs.
+/// Processor time of every PostgreSQL process on this machine: there is one server while this runs.
 fn postgres_cpu_time() -> f64 {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let is_postgres =
@@ -331,7 +238,7 @@ fn postgres_cpu_time() -> f64 {
 /// ES256 signatures a second on the servers' core, by `openssl speed`.
 fn openssl_signatures() -> Option<f64> {
     let arguments = ["speed", "-seconds", "2", "ecdsap256"];
-    let output = on_core(0, Path::new("openssl"), &arguments).stderr(Stdio::null()).output().ok()?;
+    let output = on_core(SERVERS, Path::new("openssl"), &arguments).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let line = text.lines().rfind(|line| line.contains("nistp256"))?;
     line.split_whitespace().rev().nth(1)?.parse().ok()

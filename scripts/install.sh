@@ -89,16 +89,27 @@ need_python() {
     if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
         packages "python3 python3-venv" python3 python3 python
     fi
-    # Each has its own packages, in versions that the others cannot take.
+}
+
+# Packages in versions that others cannot take: python_environment DIRECTORY REQUIREMENTS
+python_environment() {
+    [ "$1/installed" -nt "$2" ] && return
+    say "installing what is in $2"
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
+    touch "$1/installed"
+}
+
+need_python_clients() {
+    need_python
     for environment in "" -fastmcp -langchain; do
-        venv="tests/.venv$environment"
-        requirements="tests/requirements$environment.txt"
-        [ "$venv/installed" -nt "$requirements" ] && continue
-        say "installing what is in $requirements"
-        python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
-        touch "$venv/installed"
+        python_environment "tests/.venv$environment" "tests/requirements$environment.txt"
     done
+}
+
+need_peer() {
+    need_python
+    python_environment benches/peer/.venv benches/peer/requirements.txt
 }
 
 need_browser() {
@@ -123,9 +134,9 @@ need_diesel() {
 need_rust
 case "${1:-}" in
     run) need_compiler; need_postgres ;;
-    test) need_compiler; need_postgres; need_node; need_python; need_browser; cargo_program deny ;;
-    clients) need_compiler; need_postgres; need_node; need_python; need_browser ;;
-    bench) need_compiler; need_postgres; need_node ;;
+    test) need_compiler; need_postgres; need_node; need_python_clients; need_browser; cargo_program deny ;;
+    clients) need_compiler; need_postgres; need_node; need_python_clients; need_browser ;;
+    bench) need_compiler; need_postgres; need_node; need_peer ;;
     pages) need_compiler; need_postgres; need_node; need_browser ;;
     deny) cargo_program deny ;;
     schema) need_postgres; need_diesel ;;

@@ -31,6 +31,10 @@
 //! | [`audit`] | everything worth remembering |
 //! | [`config`], [`crypto`], [`db`], [`net`], [`types`], [`clock`], [`schema`] | know nothing of us |
 
+/// Answers are built of many small pieces, which the C library's allocator hands out more slowly: `docs/performance.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 // Base: enables, knows nothing of us.
 pub mod clock;
 pub mod config;

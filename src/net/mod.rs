@@ -78,6 +78,9 @@ pub enum NetError {
     /// No connection, no TLS, or a broken answer.
     #[error("the host cannot be reached or does not speak HTTP")]
     Unreachable,
+    /// It began an answer and did not end it.
+    #[error("the host broke off in the middle of its answer")]
+    BrokeOff,
     /// The whole did not arrive in time.
     #[error("the host did not answer in time")]
     TimedOut,

@@ -15,17 +15,20 @@ use super::{Net, NetError, Purpose, sort};
 
 /// For so long the addresses of a name are taken to be the same.
 const RESOLVED_FOR: Duration = Duration::from_secs(30);
-/// To as many hosts connections are kept.
+/// To the hosts of as many URLs connections are kept.
 const HOSTS: usize = 1024;
 
 /// The connections of one thread: none is ever handed to another, which would have to be woken for every packet.
 pub struct Upstreams {
     net: Net,
-    hosts: RefCell<HashMap<(String, bool), Host>>,
+    /// By the URL as it was entered: those that may lead inside apart from the others.
+    inside: RefCell<HashMap<String, Host>>,
+    outside: RefCell<HashMap<String, Host>>,
 }
 
-/// Connections to one host, pinned to addresses that were judged.
+/// Connections to the host of one URL, pinned to addresses that were judged.
 struct Host {
+    url: Url,
     client: reqwest::Client,
     addresses: Vec<IpAddr>,
     judged_at: Instant,
@@ -53,14 +56,13 @@ pub struct Incoming(reqwest::Response);
 impl Upstreams {
     /// No connections yet.
     pub fn new(net: Net) -> Self {
-        Self { net, hosts: RefCell::default() }
+        Self { net, inside: RefCell::default(), outside: RefCell::default() }
     }
 
     /// Sends a request to a server that an administrator entered, and waits for the head of the answer. Whoever is not
     /// willing to wait for ever drops this.
     pub async fn open(&self, request: Outgoing<'_>) -> Result<Incoming, NetError> {
-        let url = Url::parse(request.url).map_err(|_| NetError::BadUrl)?;
-        let client = self.client(&url, request.may_be_inside).await?;
+        let (client, url) = self.client(request.url, request.may_be_inside).await?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -76,28 +78,30 @@ impl Upstreams {
         Ok(Incoming(response))
     }
 
-    /// A client for that host, whose addresses were judged a moment ago at most.
-    async fn client(&self, url: &Url, may_be_inside: bool) -> Result<reqwest::Client, NetError> {
+    /// A client for the host of that URL, whose addresses were judged a moment ago at most.
+    async fn client(&self, entered: &str, may_be_inside: bool) -> Result<(reqwest::Client, Url), NetError> {
+        let hosts = if may_be_inside { &self.inside } else { &self.outside };
+        if let Some(host) = hosts.borrow().get(entered).filter(|host| host.judged_at.elapsed() < RESOLVED_FOR) {
+            return Ok((host.client.clone(), host.url.clone()));
+        }
         let inner = &self.net.0;
         let purpose = if may_be_inside { Purpose::AdministratorEndpoint } else { Purpose::LinkedEndpoint };
-        let is_own_loopback = inner.check_url(purpose, url)?;
-        let origin = (url.origin().ascii_serialization(), may_be_inside);
-        if let Some(host) = self.hosts.borrow().get(&origin).filter(|host| host.judged_at.elapsed() < RESOLVED_FOR) {
-            return Ok(host.client.clone());
-        }
-        let mut addresses = inner.addresses(purpose, url, is_own_loopback).await?;
+        let url = Url::parse(entered).map_err(|_| NetError::BadUrl)?;
+        let is_own_loopback = inner.check_url(purpose, &url)?;
+        let mut addresses = inner.addresses(purpose, &url, is_own_loopback).await?;
         addresses.sort_unstable();
-        let mut hosts = self.hosts.borrow_mut();
-        if let Some(host) = hosts.get_mut(&origin).filter(|host| host.addresses == addresses) {
+        let mut hosts = hosts.borrow_mut();
+        if let Some(host) = hosts.get_mut(entered).filter(|host| host.addresses == addresses) {
             host.judged_at = Instant::now();
-            return Ok(host.client.clone());
+            return Ok((host.client.clone(), url));
         }
-        let client = inner.pinned_for_streams(url, &addresses)?;
+        let client = inner.pinned_for_streams(&url, &addresses)?;
         if hosts.len() >= HOSTS {
             hosts.clear();
         }
-        hosts.insert(origin, Host { client: client.clone(), addresses, judged_at: Instant::now() });
-        Ok(client)
+        let host = Host { url: url.clone(), client: client.clone(), addresses, judged_at: Instant::now() };
+        hosts.insert(entered.to_owned(), host);
+        Ok((client, url))
     }
 }
 
@@ -132,7 +136,10 @@ impl Incoming {
 
     /// What arrived next of the body; nothing at its end. Whoever stops waiting loses nothing.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, NetError> {
-        self.0.chunk().await.map_err(|error| sort(&error))
+        self.0.chunk().await.map_err(|error| match sort(&error) {
+            NetError::Unreachable => NetError::BrokeOff,
+            other => other,
+        })
     }
 
     /// The whole body, if it has at most so many bytes. What came in one piece is not copied.

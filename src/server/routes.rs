@@ -25,13 +25,13 @@ pub fn all(public_url: &PublicUrl, server: &ServerConfig) -> impl FnOnce(&mut Se
     move |config| {
         well_known(config, &public_url);
         let below = web::scope(public_url.base_path())
-            .configure(oauth)
             .configure(|config| mcp(config, &public_url, &server))
+            .configure(|config| gateway(config, &public_url, &server))
+            .configure(oauth)
             .configure(|config| api(config, &public_url, &server))
             .configure(pages)
             .configure(development)
             .configure(operators)
-            .configure(|config| gateway(config, &public_url, &server))
             .default_service(web::to(refusal::not_found));
         config.service(below).default_service(web::to(refusal::not_found));
     }
@@ -103,7 +103,8 @@ fn mcp(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     config.service(endpoint);
 }
 
-/// The servers behind us, last of all: no name of theirs hides a path of ours.
+/// The servers behind us, before every other pattern, since paths are tried one after the other and most requests are theirs.
+/// No name of a server is a first segment of ours, and no path of ours ends as theirs do: tests.
 fn gateway(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
     let endpoint = web::resource(urls::SERVER_MCP)
         .wrap(allowed(public_url, server))

@@ -62,3 +62,18 @@ async fn the_database_agrees_on_what_a_name_looks_like() {
         assert_eq!((conn.batch_execute(&insert).await.is_ok(), may_be_called(name)), (fits, fits), "{name}");
     }
 }
+
+/// Their paths are tried before ours.
+#[test]
+fn no_path_of_ours_ends_as_those_of_servers_do() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let text = fs::read_to_string(src.join("http/urls.rs")).unwrap();
+    let paths = text.split('"').skip(1).step_by(2).filter(|path| path.starts_with('/'));
+    let alike: Vec<&str> = paths
+        .filter(|path| {
+            let segments: Vec<&str> = path.split('/').skip(1).collect();
+            matches!(segments[..], [_, "mcp" | "sse" | "messages"])
+        })
+        .collect();
+    assert_eq!(alike, ["/{server}/mcp", "/{server}/sse", "/{server}/messages"]);
+}

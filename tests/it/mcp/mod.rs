@@ -1,6 +1,7 @@
 //! The guarded MCP server (MCP 2026-07-28 and 2025-11-25): the pure core, and the order of checks around it.
 
 mod endpoint;
+mod faults;
 mod foreign_tokens;
 mod gateway;
 mod gathered;

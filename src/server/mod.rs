@@ -63,7 +63,8 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let trials = Data::new(TrialLimit::new(&app.clock));
     let making = Data::new(MakingLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
-    let (sessions, agreements, streams, at_once) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+    let (sessions, agreements, streams) = (Arc::default(), Arc::default(), Arc::default());
+    let (lines, at_once) = (Arc::default(), Arc::default());
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
     let pages = refusal::ErrorPages(Site::of(&public_url));
@@ -75,6 +76,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             sessions: Arc::clone(&sessions),
             agreements: Arc::clone(&agreements),
             streams: Arc::clone(&streams),
+            lines: Arc::clone(&lines),
             at_once: Arc::clone(&at_once),
             upstreams,
         };

@@ -70,7 +70,8 @@ pub fn terms<'a>(app: &'a App, actor: Actor, origin: &'a Origin) -> Terms<'a> {
 }
 
 fn is_spoken_to_otherwise(before: &Registered, after: &Registered, said: &Said) -> bool {
-    let spoken = |server: &Registered| (server.url.clone(), server.command.clone(), server.transport.clone(), server.enabled);
+    let spoken =
+        |server: &Registered| (server.url.clone(), server.command.clone(), server.transport.clone(), server.enabled);
     said.auth.is_some() || spoken(before) != spoken(after)
 }
 

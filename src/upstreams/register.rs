@@ -232,7 +232,9 @@ impl Said {
             None => !kept.forwarded_headers.is_empty(),
         };
         match (is_proved, forwards) {
-            (true, _) => Err(Flaw::new("auth", "a program is sent no headers: what it needs stands in its environment")),
+            (true, _) => {
+                Err(Flaw::new("auth", "a program is sent no headers: what it needs stands in its environment"))
+            }
             (_, true) => Err(Flaw::new("forwarded_headers", "a program is sent no headers")),
             (false, false) => Ok(()),
         }

@@ -23,9 +23,9 @@ use crate::http::origin::origin_of;
 use crate::http::urls;
 use crate::places::{PlacePath, Tree};
 use crate::types::{DEFAULT_WORKSPACE, ServerId, Thing, Verb, known_scopes};
-use crate::upstreams::{Refusal, STDIO};
 use crate::upstreams::register::{Registration, Said, SaidAuth};
 use crate::upstreams::server::{self, Registered, Sought};
+use crate::upstreams::{Refusal, STDIO};
 
 /// A server as those see it who manage.
 #[derive(Debug, Serialize)]

@@ -158,7 +158,10 @@ async fn a_line_is_of_one_caller_with_one_client_and_one_server_and_of_one_node(
     let Place { app, root, token, session } = &place;
     let grace = app.add(NewPerson { username: "grace".to_owned(), is_admin: true, ..NewPerson::default() }).await;
     let of_grace = app.token_for(&grace, "weather", ALL).await;
-    let of_another_client = app.token_for(root, "weather", ALL).await;
+    let another = app.vouched_client("another", "https://another.example/cb").await;
+    let resource = app.at(&urls::server_mcp("weather"));
+    let won = another.win(root, &another.ask().with("scope", ALL).with("resource", &resource)).await;
+    let of_another_client = another.redeem(&won).await.tokens().access;
     app.register_old("other", &old).await;
     let elsewhere = app.token_for(root, "other", ALL).await;
     let before = old.told().len();
@@ -206,6 +209,10 @@ async fn messages_are_sent_nowhere_but_to_the_server_itself() {
     }
 }
 
+fn log() -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "data": "by the way" } })
+}
+
 #[tokio::test]
 async fn what_comes_before_an_answer_comes_as_events_where_it_belongs() {
     let old = OldBehind::answering(|message| match message["params"]["name"].as_str() {
@@ -215,6 +222,7 @@ async fn what_comes_before_an_answer_comes_as_events_where_it_belongs() {
             let asks = json!({ "jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage", "params": {} });
             vec![progress, asks, answered(message).unwrap()]
         }
+        _ if message["method"] == "ping" => vec![answered(message).unwrap(), log()],
         _ => answered(message).into_iter().collect(),
     });
     let place = Place::before(&old).await;
@@ -228,12 +236,9 @@ async fn what_comes_before_an_answer_comes_as_events_where_it_belongs() {
     assert_eq!(stream.next().await.unwrap()["result"]["content"][0]["text"], "look");
     assert_eq!(stream.next().await, None, "the answer is the last");
 
-    let log = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "data": "kept" } });
-    old.say(0, &log);
-    // The answer comes after it, over the same stream.
     place.ask("ping", json!({})).await.assert(200);
     let mut listener = place.listen().await;
-    assert_eq!(listener.next().await, Some(log.clone()), "what was said while nobody listened");
+    assert_eq!(listener.next().await, Some(log()), "what was said while nobody listened");
     let mut stream = Stream::of(place.message(&request(8, "tools/call", params))).await;
     assert_eq!(stream.next().await.unwrap()["method"], "notifications/progress");
     assert_eq!(listener.next().await.unwrap()["method"], "sampling/createMessage");
@@ -266,7 +271,12 @@ async fn a_server_that_dies_is_mourned_by_everybody_who_waits() {
 async fn nonsense_is_passed_over_and_what_is_too_large_ends_the_line() {
     let old = OldBehind::ordinary();
     let place = Place::before(&old).await;
-    old.send(0, Bytes::from_static(b"event: message\ndata: no JSON\n\ndata: 7\n\nevent: other\ndata: {\"id\":7,\"result\":{}}\n\n"));
+    old.send(
+        0,
+        Bytes::from_static(
+            b"event: message\ndata: no JSON\n\ndata: 7\n\nevent: other\ndata: {\"id\":7,\"result\":{}}\n\n",
+        ),
+    );
     assert_eq!(place.ask("tools/call", json!({ "name": "look" })).await.json()["result"]["content"][0]["text"], "look");
     let batch = json!([{ "jsonrpc": "2.0", "method": "a" }, { "jsonrpc": "2.0", "method": "b" }]);
     old.say(0, &batch);
@@ -329,8 +339,7 @@ async fn a_line_ends_with_the_right_to_it() {
     let tokens = client.redeem(&won).await.tokens();
     let session = session_of(&place.app, &tokens.access).await;
     let call = request(7, "tools/call", json!({ "name": "look" }));
-    let mut stream =
-        Stream::of(place.app.message("weather", &tokens.access, &call).header(SESSION, &session)).await;
+    let mut stream = Stream::of(place.app.message("weather", &tokens.access, &call).header(SESSION, &session)).await;
     client.revoke(&tokens.refresh).await.assert(200);
     let cut = stream.next().await.expect("it is told why");
     assert!(words(&cut).contains("not use this server any more"), "{cut}");

@@ -66,8 +66,9 @@ impl OldBehind {
         self.streams.lock().unwrap().len()
     }
 
-    /// True while somebody listens to that stream.
+    /// True while somebody listens to that stream, which shows when something is written to it.
     pub fn is_heard(&self, stream: usize) -> bool {
+        self.send(stream, Bytes::from_static(b": still there?\n\n"));
         self.streams.lock().unwrap()[stream].as_ref().is_some_and(|stream| !stream.is_closed())
     }
 

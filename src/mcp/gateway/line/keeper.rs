@@ -76,6 +76,9 @@ impl Keeper {
                     if self.line.board.is_idle_for(IDLE) {
                         return Failure::upstream("nobody used it for too long");
                     }
+                    if self.lines.is_stopping() && !self.line.board.is_asked() {
+                        return Failure::hung_up();
+                    }
                     if !self.may_go_on().await {
                         return Failure::upstream("it has been changed, or you may not use it any more");
                     }

@@ -1,6 +1,7 @@
 //! The lines of this node: by name, and only so many.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::http::StatusCode;
@@ -17,7 +18,10 @@ const PROGRAMS: usize = 64;
 
 /// The lines that are open on this node.
 #[derive(Default)]
-pub struct Lines(Mutex<Open>);
+pub struct Lines {
+    all: Mutex<Open>,
+    is_stopping: AtomicBool,
+}
 
 #[derive(Default)]
 struct Open {
@@ -43,7 +47,16 @@ impl Drop for Room<'_> {
 
 impl Lines {
     fn open(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// We stop: whatever nobody waits for ends by and by, and nothing new begins.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// The line of that name, if it is this caller's to that server.
@@ -70,6 +83,9 @@ impl Lines {
     /// all are in use there is no room.
     pub(super) fn room_for(&self, subject: SubjectId, for_program: bool) -> Result<Room<'_>, Failure> {
         let (most, of_all) = MOST;
+        if self.is_stopping() {
+            return Err(Failure::unavailable());
+        }
         let mut open = self.open();
         let theirs = open.lines.values().filter(|line| line.principal().subject.id() == subject);
         let (mut count, mut idlest) = (open.opening.iter().filter(|(other, _)| *other == subject).count(), None);

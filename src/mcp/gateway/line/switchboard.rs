@@ -216,6 +216,11 @@ impl Switchboard {
         !state.is_busy() && state.used_at.elapsed() >= patience
     }
 
+    /// True while somebody waits for an answer.
+    pub(super) fn is_asked(&self) -> bool {
+        !self.state().asked.is_empty()
+    }
+
     /// Since when nobody has used it; nothing while somebody does.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
@@ -302,7 +307,11 @@ mod tests {
         let mut old = board.ask(&request(&json!(1), Some(7))).unwrap();
         let mut new = board.ask(&request(&json!(2), Some(8))).unwrap();
         assert!(say(&board, &progress) && say(&board, &log));
-        assert_eq!((heard(&mut old), heard(&mut new)), (Some(progress), Some(log.clone())), "the newest hears the rest");
+        assert_eq!(
+            (heard(&mut old), heard(&mut new)),
+            (Some(progress), Some(log.clone())),
+            "the newest hears the rest"
+        );
         let mut listener = board.listen().unwrap();
         assert_eq!(heard(&mut listener), Some(log.clone()), "what was kept");
         assert!(say(&board, &log));

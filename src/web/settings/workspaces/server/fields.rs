@@ -143,7 +143,12 @@ impl FieldsView {
     pub(super) fn sample(name: &str, description: &str) -> Self {
         let fields =
             ServerFields { name: name.to_owned(), description: description.to_owned(), ..ServerFields::default() };
-        Self::new(&fields, vec![Choice::new("1", "acme"), Choice::new("2", "acme/apps").chosen(true)], false, &["memory"])
+        Self::new(
+            &fields,
+            vec![Choice::new("1", "acme"), Choice::new("2", "acme/apps").chosen(true)],
+            false,
+            &["memory"],
+        )
     }
 }
 

@@ -29,7 +29,7 @@
 //! | [`policies`] | what groups may do at those servers, and the dialects in which other systems say it |
 //! | [`places`] | where they live: workspaces, projects, folders |
 //! | [`audit`] | everything worth remembering |
-//! | [`config`], [`crypto`], [`db`], [`net`], [`types`], [`clock`], [`schema`] | know nothing of us |
+//! | [`config`], [`crypto`], [`db`], [`net`], [`program`], [`types`], [`clock`], [`schema`] | know nothing of us |
 
 /// Answers are built of many small pieces, which the C library's allocator hands out more slowly: `docs/performance.md`.
 #[global_allocator]
@@ -41,6 +41,7 @@ pub mod config;
 pub mod crypto;
 pub mod db;
 pub mod net;
+pub mod program;
 /// Every table, as Diesel sees it; generated from the migrations by `make schema`.
 pub mod schema;
 pub mod types;

@@ -1571,6 +1571,8 @@ diesel::table! {
         may_be_inside -> Bool,
         /// When somebody looks again how it is and which tools it has; at once, where nothing is said.
         next_check_at -> Nullable<Timestamptz>,
+        /// The name of a command that the operator allows, for a server that is a program of its own; it has no URL.
+        command -> Nullable<Text>,
     }
 }
 

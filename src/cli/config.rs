@@ -1,10 +1,10 @@
 //! `portcullis config`: what the settings are, and why.
 
 use clap::Args;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::outcome::Report;
-use crate::config::{Config, Loaded, SETTINGS};
+use crate::config::{Config, Loaded, SETTINGS, StdioProgram};
 
 /// What to print.
 #[derive(Debug, Args)]
@@ -31,7 +31,28 @@ fn effective(loaded: &Loaded) -> Report {
         words += &format!("{:name_width$}  {value}  [{}]\n", row.name, row.source);
         facts.insert(row.name.to_owned(), json!({ "value": row.value, "source": row.source.to_string() }));
     }
+    for (name, program) in &loaded.config.stdio.programs {
+        let (shown, fact) = allowed(program);
+        words += &format!("{:name_width$}  {shown}\n", format!("stdio.{name}"));
+        facts.insert(format!("stdio.{name}"), fact);
+    }
     Report::new(words, facts.into())
+}
+
+/// A command that may be started. Its environment may hold secrets: its names alone are shown.
+fn allowed(program: &StdioProgram) -> (String, Value) {
+    let StdioProgram { command, args, env, limits } = program;
+    let names: Vec<&str> = env.keys().map(String::as_str).collect();
+    let line = [command.display().to_string()].into_iter().chain(args.iter().cloned()).collect::<Vec<_>>().join(" ");
+    let limits = json!({
+        "memory_mb": limits.memory_mb,
+        "cpu_seconds": limits.cpu_seconds,
+        "open_files": limits.open_files,
+        "file_mb": limits.file_mb,
+        "processes": limits.processes,
+    });
+    let fact = json!({ "command": command, "args": args, "env": names, "limits": limits });
+    (format!("{line}  (environment: {})", if names.is_empty() { "none".to_owned() } else { names.join(", ") }), fact)
 }
 
 fn reference() -> Report {

@@ -25,6 +25,7 @@ mod outcome;
 mod personal_token;
 mod policy;
 mod registration_token;
+mod run_program;
 mod serve;
 mod server;
 mod server_file;
@@ -180,6 +181,9 @@ enum Command {
     TokenRevoke(personal_token::Revoke),
     /// Show what the token in a file says of itself
     TokenInspect(personal_token::Inspect),
+    /// Become a program that serves MCP, within limits (for `serve` itself)
+    #[command(hide = true)]
+    RunProgram(run_program::RunProgram),
 }
 
 /// The grammar of the command line, for whoever describes or checks one.
@@ -206,6 +210,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<Report, Failure> {
+    // It has neither settings nor an environment to read them from.
+    if let Some(Command::RunProgram(verb)) = cli.command {
+        return verb.run().map(|never| match never {});
+    }
     let loaded = Config::from_environment(cli.config.as_deref()).map_err(Failure::usage)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&loaded, cli.json),
@@ -269,6 +277,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::TokenRotate(verb) => verb.run(loaded.config),
         Command::TokenRevoke(verb) => verb.run(loaded.config),
         Command::TokenInspect(verb) => verb.run(),
+        Command::RunProgram(verb) => verb.run().map(|never| match never {}),
     }
 }
 

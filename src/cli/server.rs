@@ -31,12 +31,15 @@ pub struct Register {
     #[arg(long, required_unless_present = "file")]
     name: Option<String>,
     /// Where it lives
-    #[arg(long, required_unless_present = "file")]
+    #[arg(long, required_unless_present_any = ["file", "command"])]
     url: Option<String>,
+    /// Which command of portcullis.toml ([stdio.NAME]) starts it, for a server that is a program of its own
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["url", "file"])]
+    command: Option<String>,
     /// What it is for
     #[arg(long)]
     description: Option<String>,
-    /// How it is spoken to: streamable-http or sse [default: streamable-http]
+    /// How it is spoken to: streamable-http, sse or stdio [default: streamable-http, or stdio with a command]
     #[arg(long)]
     transport: Option<String>,
     /// Where it is to be: WORKSPACE, WORKSPACE/PROJECT or WORKSPACE/PROJECT/FOLDER
@@ -124,7 +127,7 @@ impl Register {
         with_tree(config, async |open, tree| {
             let place = tree.find(&self.place).ok_or_else(|| nowhere(&self.place))?.id;
             let way = way(open)?;
-            way.foresee(Actor::Operator, said.url.as_deref().unwrap_or_default()).map_err(Failure::refused)?;
+            way.foresee(Actor::Operator, &said).map_err(Failure::refused)?;
             let origin = Origin::operator();
             let terms = terms(open, &origin);
             let add = async |conn: &mut Connection| add_server(conn, &terms, place, &said).await;
@@ -159,6 +162,7 @@ impl Register {
         Ok(Said {
             name: self.name.clone().or(of_file.name),
             url: self.url.clone().or(of_file.url),
+            command: self.command.clone(),
             description: self.description.clone().or(of_file.description),
             transport: self.transport.clone().or(of_file.transport),
             enabled: Some(!self.off),
@@ -187,7 +191,7 @@ impl List {
             let line = |server: &&Registered| {
                 let place = tree.words(server.place_id).unwrap_or_default();
                 let state = if server.enabled { health_words(server) } else { "off".to_owned() };
-                format!("{}  {place}  {}  {state}", server.name, server.url)
+                format!("{}  {place}  {}  {state}", server.name, server.command.as_ref().unwrap_or(&server.url))
             };
             let lines: Vec<String> = servers.iter().map(line).collect();
             let words = if lines.is_empty() { "no servers".to_owned() } else { lines.join("\n") };
@@ -364,6 +368,7 @@ fn facts(open: &Installation, tree: &Tree, server: &Registered) -> Value {
         "id": server.id,
         "name": server.name,
         "url": server.url,
+        "command": server.command,
         "description": server.description,
         "transport": server.transport,
         "enabled": server.enabled,

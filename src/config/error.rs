@@ -67,6 +67,16 @@ pub enum ConfigError {
         /// The reason.
         why: String,
     },
+    /// A command that cannot be allowed.
+    #[error("{name} ({}) cannot be used: {why}", path.display())]
+    Stdio {
+        /// Its table in the file.
+        name: String,
+        /// The file's path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A configuration file that is not TOML.
     #[error("{}, line {line}: {why}", path.display())]
     Syntax {

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, fs};
 
 use super::value::Value;
-use super::{Config, ConfigError, SETTINGS, Setting};
+use super::{Config, ConfigError, SETTINGS, Setting, StdioProgram, stdio};
 
 /// The variable that names the configuration file.
 const CONFIG_FILE: &str = "PORTCULLIS_CONFIG";
 /// The configuration file that is read when it is there.
 const DEFAULT_FILE: &str = "portcullis.toml";
+/// The tables of commands in it.
+const STDIO: &str = "stdio";
 
 /// What the operator decided, and where each decision was made.
 #[derive(Clone, Debug, Default)]
@@ -97,10 +99,12 @@ impl Config {
             }
         }
         let mut loaded = Loaded::default();
-        for (place, value) in given.0 {
+        loaded.config.stdio.programs = given.programs;
+        for (place, value) in given.settings {
             loaded.decide(place.setting, &value)?;
         }
         loaded.follow_the_port();
+        loaded.config.stdio.directory = loaded.config.database.data_dir.join("programs");
         loaded.check()?;
         Ok(loaded)
     }
@@ -127,7 +131,9 @@ impl Config {
             None if Path::new(DEFAULT_FILE).exists() => Some(ConfigFile::read(Path::new(DEFAULT_FILE))?),
             None => None,
         };
-        Self::load(variables, file.as_ref())
+        let mut loaded = Self::load(variables, file.as_ref())?;
+        loaded.config.stdio.launcher = env::current_exe().ok();
+        Ok(loaded)
     }
 }
 
@@ -152,7 +158,11 @@ fn is_ours(name: &str) -> bool {
 
 /// Everything given, by setting and rank.
 #[derive(Default)]
-struct Given(Vec<(Named, Text)>);
+struct Given {
+    settings: Vec<(Named, Text)>,
+    /// What the file alone can say.
+    programs: BTreeMap<String, StdioProgram>,
+}
 
 /// A name that was resolved to a setting.
 #[derive(Clone, Copy)]
@@ -177,6 +187,10 @@ impl Given {
             why: error.message().to_owned(),
         })?;
         for (key, value) in table {
+            if key == STDIO {
+                self.programs = stdio::read(value, &file.path)?;
+                continue;
+            }
             self.add(&key, written(&value), Source::File(file.path.clone()))?;
         }
         Ok(())
@@ -187,7 +201,7 @@ impl Given {
         let named = Named::find(name).ok_or_else(|| unknown(name, &source))?;
         let text = Text { name: name.to_owned(), value, source, in_file: named.in_file };
         let same = |(other, _): &&mut (Named, Text)| std::ptr::eq(other.setting, named.setting);
-        match self.0.iter_mut().find(same) {
+        match self.settings.iter_mut().find(same) {
             Some((_, before)) if before.source == text.source => {
                 Err(ConfigError::Twice { first: before.name.clone(), second: text.name })
             }
@@ -198,7 +212,7 @@ impl Given {
                 Ok(())
             }
             None => {
-                self.0.push((named, text));
+                self.settings.push((named, text));
                 Ok(())
             }
         }

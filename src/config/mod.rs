@@ -9,6 +9,7 @@ mod load;
 mod registration;
 mod second_factor;
 mod setting;
+mod stdio;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,6 +24,7 @@ pub use load::{ConfigFile, Effective, Loaded, Source};
 pub use registration::{RegistrationConfig, RegistrationMode, StatementIssuer};
 pub use second_factor::SecondFactorPolicy;
 pub use setting::{SETTINGS, Setting};
+pub use stdio::{StdioConfig, StdioLimits, StdioProgram};
 
 use crate::types::{Algorithm, KeyTag, PublicUrl};
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub registration: RegistrationConfig,
     /// How we go out to URLs that others gave us.
     pub outbound: OutboundConfig,
+    /// Servers that are programs of their own.
+    pub stdio: StdioConfig,
     /// `PORTCULLIS_AUDIT`: when what hot paths decide is written down.
     pub audit: AuditMode,
     /// What we write to standard error.
@@ -89,6 +93,7 @@ impl Default for Config {
             },
             registration: RegistrationConfig::default(),
             outbound: OutboundConfig::default(),
+            stdio: StdioConfig::default(),
             audit: AuditMode::Batched,
             log: LogConfig { filter: "info".to_owned(), json: false },
         }

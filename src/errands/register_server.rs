@@ -18,7 +18,7 @@ pub async fn add(
     place: PlaceId,
     said: &Said,
 ) -> Result<Registration, db::Error> {
-    if let Err(refusal) = said.url.as_deref().map_or(Ok(()), |url| Way::of(app).foresee(actor, url)) {
+    if let Err(refusal) = Way::of(app).foresee(actor, said) {
         return Ok(Registration::Refused(refusal));
     }
     let terms = terms(app, actor, origin);
@@ -37,7 +37,8 @@ pub async fn change(
     mut said: Said,
 ) -> Result<Registration, db::Error> {
     said.url = said.url.filter(|url| url.trim() != before.url);
-    if let Err(refusal) = said.url.as_deref().map_or(Ok(()), |url| Way::of(app).foresee(actor, url)) {
+    said.command = said.command.filter(|command| Some(command.trim()) != before.command.as_deref());
+    if let Err(refusal) = Way::of(app).foresee(actor, &said) {
         return Ok(Registration::Refused(refusal));
     }
     let terms = terms(app, actor, origin);
@@ -69,7 +70,8 @@ pub fn terms<'a>(app: &'a App, actor: Actor, origin: &'a Origin) -> Terms<'a> {
 }
 
 fn is_spoken_to_otherwise(before: &Registered, after: &Registered, said: &Said) -> bool {
-    let spoken = |server: &Registered| (server.url.clone(), server.transport.clone(), server.enabled);
+    let spoken =
+        |server: &Registered| (server.url.clone(), server.command.clone(), server.transport.clone(), server.enabled);
     said.auth.is_some() || spoken(before) != spoken(after)
 }
 

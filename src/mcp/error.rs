@@ -30,6 +30,8 @@ const UNSUPPORTED_VERSION: i64 = -32022;
 const LEGACY_RESOURCE_NOT_FOUND: i64 = -32002;
 /// What the SDKs of the earlier era say of a session that they do not know.
 const LEGACY_SESSION_NOT_FOUND: i64 = -32001;
+/// What they say of a request that should be in a session.
+const NO_HANDSHAKE: i64 = -32000;
 
 impl Failure {
     fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
@@ -111,6 +113,11 @@ impl Failure {
         Self::new(StatusCode::BAD_GATEWAY, INTERNAL_ERROR, format!("The server behind this gate failed: {why}"))
     }
 
+    /// The connection to it has ended, and with it whatever was under way: 502.
+    pub fn hung_up() -> Self {
+        Self::upstream("the connection to it has ended; begin a new session")
+    }
+
     /// It did not answer in time: 504.
     pub fn upstream_late(patience: std::time::Duration) -> Self {
         let message = format!("The server behind this gate did not answer within {} seconds", patience.as_secs());
@@ -126,6 +133,22 @@ impl Failure {
     /// Streamable HTTP §"Session Management").
     pub fn no_session() -> Self {
         Self::new(StatusCode::NOT_FOUND, LEGACY_SESSION_NOT_FOUND, "Session not found; begin a new one")
+    }
+
+    /// A server that has sessions was spoken to without one: 400, upon which clients shake hands.
+    pub fn no_handshake() -> Self {
+        let message = "Mcp-Session-Id is missing: this server is spoken to in sessions, which begin with initialize";
+        Self::new(StatusCode::BAD_REQUEST, NO_HANDSHAKE, message)
+    }
+
+    /// What is under way was called off by whoever asked for it.
+    pub fn called_off() -> Self {
+        Self::new(StatusCode::OK, INTERNAL_ERROR, "The request was called off")
+    }
+
+    /// The right to an answer ended before the answer came: 403.
+    pub fn unwelcome() -> Self {
+        Self::new(StatusCode::FORBIDDEN, INVALID_REQUEST, "You may not use this server any more")
     }
 
     /// One caller has too much under way: 429.

@@ -40,6 +40,11 @@ impl Message {
             Self::Notification { .. } | Self::Response { .. } => None,
         }
     }
+
+    /// True for the message with which a session of the earlier era begins.
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::Request(request) if request.method == "initialize")
+    }
 }
 
 /// A request.
@@ -85,6 +90,13 @@ impl Serialize for Id {
             Self::Number(number) => number.serialize(serializer),
             Self::Text(text) => text.serialize(serializer),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::of(value).ok_or_else(|| de::Error::custom("an id is text or an integer"))
     }
 }
 

@@ -25,7 +25,7 @@ use crate::http::limit::{
 };
 use crate::http::making::MakingLimits;
 use crate::http::page::Site;
-use crate::mcp::gateway::Gateway;
+use crate::mcp::gateway::{Gateway, Lines};
 use crate::net::Upstreams;
 use crate::web::consent::Tools;
 use crate::{jobs, mcp};
@@ -35,10 +35,13 @@ use layers::{DRAIN_TIME, FrontDoor, HEAD_TIME};
 pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<Output = ()>) -> io::Result<()> {
     let jobs = jobs::start(&app);
     operations::keep_metrics();
-    let server = start(&app, listeners)?;
+    let lines = Arc::<Lines>::default();
+    let server = serve(&app, listeners, &lines)?;
     let handle = server.handle();
     let serving = tokio::spawn(server);
     stop.await;
+    // Streams of sessions have no end of their own, for which a graceful stop could wait.
+    lines.stop();
     handle.stop(true).await;
     app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
@@ -50,6 +53,10 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
 
 /// The server itself, listening; it runs when awaited.
 pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> {
+    serve(app, listeners, &Arc::default())
+}
+
+fn serve(app: &Arc<App>, listeners: Vec<TcpListener>, lines: &Arc<Lines>) -> io::Result<Server> {
     let door = Arc::new(FrontDoor::new(&app.config.server));
     let sign_in = Data::new(SignInLimits::new(&app.clock));
     let flows = Data::new(FlowLimits::new(&app.clock));
@@ -64,6 +71,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let making = Data::new(MakingLimits::new(&app.clock));
     let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
     let (sessions, agreements, streams, at_once) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+    let lines = Arc::clone(lines);
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();
     let pages = refusal::ErrorPages(Site::of(&public_url));
@@ -75,6 +83,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
             sessions: Arc::clone(&sessions),
             agreements: Arc::clone(&agreements),
             streams: Arc::clone(&streams),
+            lines: Arc::clone(&lines),
             at_once: Arc::clone(&at_once),
             upstreams,
         };

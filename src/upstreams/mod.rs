@@ -16,6 +16,6 @@ pub const CHANGED: &str = "servers";
 
 pub use catalogue::Catalogue;
 pub use refusal::{Flaw, Refusal};
-pub use rules::{TRANSPORTS, may_be_forwarded};
+pub use rules::{STDIO, TRANSPORTS, may_be_forwarded};
 pub use server::Server;
 pub use upstream::{Auth, Offered, Upstream};

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::move_server::{carry, manages};
 use super::refusal::{Flaw, Refusal};
-use super::rules;
+use super::rules::{self, STDIO};
 use super::server::{self, Kept, Registered};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::crypto::{Label, RootKeys};
@@ -23,6 +23,8 @@ pub struct Said {
     pub name: Option<String>,
     /// Where it lives.
     pub url: Option<String>,
+    /// Which of the operator's commands starts it, if it is a program of its own.
+    pub command: Option<String>,
     /// What it is for.
     pub description: Option<String>,
     /// How it is spoken to.
@@ -70,7 +72,7 @@ pub enum Registration {
     Refused(Refusal),
 }
 
-/// Registers a server in a place that the actor manages. It needs a name and a URL.
+/// Registers a server in a place that the actor manages. It needs a name, and a URL or a command.
 pub async fn add_server(
     conn: &mut Connection,
     terms: &Terms<'_>,
@@ -147,6 +149,7 @@ fn blank() -> Kept {
     Kept {
         name: String::new(),
         url: String::new(),
+        command: None,
         description: String::new(),
         transport: "streamable-http".to_owned(),
         enabled: true,
@@ -166,18 +169,18 @@ impl Said {
             kept.name = rules::name(self.name.as_deref().unwrap_or_default())?;
         }
         let lived_at = Url::parse(&kept.url).ok();
-        if self.url.is_some() || kept.url.is_empty() {
-            let url = rules::url(self.url.as_deref().unwrap_or_default(), terms.actor.is_above())?;
-            // Repeating a URL entrusts nobody with it, and takes nothing from whom it was entrusted to.
-            if url.as_str() != kept.url {
-                (kept.url, kept.may_be_inside) = (url.to_string(), terms.actor.is_above());
-            }
+        match (&self.transport, &self.command) {
+            (Some(transport), _) => kept.transport = rules::transport(transport)?,
+            (None, Some(_)) if kept.url.is_empty() => kept.transport = STDIO.to_owned(),
+            (None, _) => {}
+        }
+        if kept.transport == STDIO {
+            self.start_by_command(&mut kept, terms.actor)?;
+        } else {
+            self.reach_by_url(&mut kept, terms.actor)?;
         }
         if let Some(description) = &self.description {
             kept.description = rules::description(description)?;
-        }
-        if let Some(transport) = &self.transport {
-            kept.transport = rules::transport(transport)?;
         }
         kept.enabled = self.enabled.unwrap_or(kept.enabled);
         self.prove(&mut kept, lived_at.as_ref(), terms.keys)?;
@@ -189,6 +192,52 @@ impl Said {
         let forwarded = rules::forwarded_headers(&forwarded, kept.auth_header.as_deref())?;
         kept.forwarded_headers = forwarded.into_iter().map(Some).collect();
         Ok(kept)
+    }
+
+    fn reach_by_url(&self, kept: &mut Kept, actor: Actor) -> Result<(), Flaw> {
+        if self.command.is_some() {
+            return Err(Flaw::new("command", "a command starts a server whose transport is stdio, and no other"));
+        }
+        kept.command = None;
+        if self.url.is_some() || kept.url.is_empty() {
+            let url = rules::url(self.url.as_deref().unwrap_or_default(), actor.is_above())?;
+            // Repeating a URL entrusts nobody with it, and takes nothing from whom it was entrusted to.
+            if url.as_str() != kept.url {
+                (kept.url, kept.may_be_inside) = (url.to_string(), actor.is_above());
+            }
+        }
+        Ok(())
+    }
+
+    /// Who says that a program is started is above all workspaces (`decisions` 21). Repeating it is no word of anybody's.
+    fn start_by_command(&self, kept: &mut Kept, actor: Actor) -> Result<(), Flaw> {
+        if self.url.is_some() {
+            return Err(Flaw::new("url", "a server whose transport is stdio is started by a command, and has no URL"));
+        }
+        let command = self.command.as_deref().map(str::trim).or(kept.command.as_deref()).unwrap_or_default().to_owned();
+        if command.is_empty() {
+            return Err(Flaw::new("command", "a server whose transport is stdio needs the name of a command"));
+        }
+        if kept.command.as_deref() != Some(command.as_str()) && !actor.is_above() {
+            let words = "only a system administrator registers servers that are programs of their own";
+            return Err(Flaw::new("command", words));
+        }
+        (kept.command, kept.url, kept.may_be_inside) = (Some(command), String::new(), false);
+        let is_proved = match &self.auth {
+            Some(auth) => !matches!(auth, SaidAuth::None),
+            None => kept.auth != "none",
+        };
+        let forwards = match &self.forwarded_headers {
+            Some(headers) => !headers.is_empty(),
+            None => !kept.forwarded_headers.is_empty(),
+        };
+        match (is_proved, forwards) {
+            (true, _) => {
+                Err(Flaw::new("auth", "a program is sent no headers: what it needs stands in its environment"))
+            }
+            (_, true) => Err(Flaw::new("forwarded_headers", "a program is sent no headers")),
+            (false, false) => Ok(()),
+        }
     }
 
     /// What proves us to it. A secret that somebody entered for one host never goes to another because of a change: whoever
@@ -246,6 +295,7 @@ fn told(kept: &Kept) -> Map<String, Value> {
         ("name", json!(kept.name)),
         ("url", json!(url)),
         ("description", json!(kept.description)),
+        ("command", json!(kept.command)),
         ("transport", json!(kept.transport)),
         ("enabled", json!(kept.enabled)),
         ("auth", json!(kept.auth)),

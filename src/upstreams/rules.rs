@@ -7,7 +7,9 @@ use super::refusal::Flaw;
 use super::server::{RESERVED, may_be_called};
 
 /// Ways to speak to a server that are there.
-pub const TRANSPORTS: [&str; 2] = ["streamable-http", "sse"];
+pub const TRANSPORTS: [&str; 3] = ["streamable-http", "sse", STDIO];
+/// That of servers that are programs of their own.
+pub const STDIO: &str = "stdio";
 /// The longest URL.
 const LONGEST_URL: usize = 2048;
 /// The longest description, in characters.
@@ -107,11 +109,7 @@ fn is_local(url: &Url) -> bool {
 pub(super) fn transport(text: &str) -> Result<String, Flaw> {
     match text {
         _ if TRANSPORTS.contains(&text) => Ok(text.to_owned()),
-        "stdio" => Err(Flaw::new(
-            "transport",
-            "servers that are programs of their own (stdio) are not yet offered: run it behind streamable-http",
-        )),
-        _ => Err(Flaw::new("transport", format!("{text:?} is no transport: it is streamable-http or sse"))),
+        _ => Err(Flaw::new("transport", format!("{text:?} is no transport: it is streamable-http, sse or stdio"))),
     }
 }
 
@@ -251,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_transport_that_is_not_there_says_what_is() {
-        assert!(transport("stdio").unwrap_err().to_string().contains("not yet offered"));
+        assert_eq!(transport("stdio").unwrap(), "stdio");
         assert!(transport("carrier-pigeon").unwrap_err().to_string().contains("streamable-http"));
         assert_eq!(transport("sse").unwrap(), "sse");
     }

@@ -44,6 +44,7 @@ struct Row {
     id: ServerId,
     name: String,
     url: String,
+    command: Option<String>,
     description: String,
     transport: String,
     place_id: PlaceId,
@@ -60,6 +61,7 @@ impl Row {
         let (header, sealed) = (self.auth_header.clone(), self.sealed_auth_value.as_deref());
         Upstream {
             url: self.url.clone(),
+            command: self.command.clone(),
             auth: Auth::of(&self.auth, header, sealed, keys),
             forwarded_headers: self.forwarded_headers.iter().flatten().cloned().collect(),
             may_be_inside: self.may_be_inside,
@@ -74,6 +76,7 @@ impl Row {
 pub(super) struct Kept {
     pub name: String,
     pub url: String,
+    pub command: Option<String>,
     pub description: String,
     pub transport: String,
     pub enabled: bool,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use subtle::ConstantTimeEq;
 
 use crate::crypto::{Label, RootKeys};
 use crate::types::Class;
@@ -12,8 +13,10 @@ use crate::types::Class;
 /// Where a server lives, what proves us to it, and what its tools do.
 #[derive(Clone, Debug, Default)]
 pub struct Upstream {
-    /// Where it lives.
+    /// Where it lives; empty for one that is a program of its own.
     pub url: String,
+    /// Which of the operator's commands starts it, where it is one.
+    pub command: Option<String>,
     /// What proves us to it.
     pub auth: Auth,
     /// Headers of callers that reach it beside those of MCP, in lower case.
@@ -60,6 +63,18 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// True where both prove the same: nothing has been exchanged.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Header { name, value }, Self::Header { name: other_name, value: other_value }) => {
+                let (value, other) = (value.expose_secret().as_bytes(), other_value.expose_secret().as_bytes());
+                name == other_name && bool::from(value.ct_eq(other))
+            }
+            (Self::None, Self::None) | (Self::Passthrough, Self::Passthrough) | (Self::Lost, Self::Lost) => true,
+            (Self::None | Self::Header { .. } | Self::Passthrough | Self::Lost, _) => false,
+        }
+    }
+
     /// As the columns of the table say.
     pub(super) fn of(mode: &str, header: Option<String>, sealed: Option<&str>, keys: &RootKeys) -> Self {
         match (mode, header, sealed) {

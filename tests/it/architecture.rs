@@ -27,6 +27,8 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("config", &[&["types"]]),
     ("crypto", &[&["types"]]),
     ("net", &[&["config", "types"]]),
+    // Starts what an operator lets be started.
+    ("program", &[&["config"]]),
     ("db", &[&["crypto", "schema", "types"]]),
     // Domain.
     ("audit", &[BASE, &["schema"]]),
@@ -41,19 +43,19 @@ const ARROWS: &[(&str, &[&[&str]])] = &[
     ("access", &[BASE, &["audit", "credentials", "grants", "identity", "places", "policies"]]),
     // Shared by the faces.
     ("app", &[BASE, DOMAIN, &["net"]]),
-    ("errands", &[BASE, DOMAIN, &["app", "net"]]),
+    ("errands", &[BASE, DOMAIN, &["app", "net", "program"]]),
     // Who calls with another issuer's token is known once the issuer's keys have been fetched.
     ("http", &[BASE, DOMAIN, &["app", "errands"]]),
     // Faces.
     ("api", &[BASE, DOMAIN, SHARED]),
     ("jobs", &[BASE, DOMAIN, &["app", "errands"]]),
     // The gateway goes out for its callers, in the middle of a request.
-    ("mcp", &[BASE, DOMAIN, SHARED, &["net"]]),
+    ("mcp", &[BASE, DOMAIN, SHARED, &["net", "program"]]),
     ("oauth", &[BASE, DOMAIN, SHARED]),
     ("web", &[BASE, DOMAIN, SHARED]),
     // Composition.
     ("server", &[BASE, DOMAIN, SHARED, FACES, &["net"]]),
-    ("cli", &[BASE, DOMAIN, SHARED, &["server"]]),
+    ("cli", &[BASE, DOMAIN, SHARED, &["program", "server"]]),
     ("main", &[&["cli"]]),
 ];
 
@@ -94,6 +96,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("qrcode", &["web"]),
     ("rand", &["crypto"]),
     ("reqwest", &["net"]),
+    ("rustix", &["program"]),
     ("serde_saphyr", &["policies"]),
     ("tokio_postgres", &["db"]),
     ("toml", &["config"]),

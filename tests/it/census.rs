@@ -257,7 +257,7 @@ const CENSUS: &[Entry] = &[
             (Secret, &["sealed_auth_value"]),
             (Plain, &["id", "name", "url", "description", "transport", "enabled", "created_at", "place_id"]),
             (Plain, &["auth", "auth_header", "forwarded_headers", "tags", "health", "health_detail", "checked_at"]),
-            (Plain, &["may_be_inside", "next_check_at"]),
+            (Plain, &["may_be_inside", "next_check_at", "command"]),
         ],
     ),
     (

@@ -22,17 +22,21 @@ use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::urls;
 use crate::places::{PlacePath, Tree};
-use crate::types::{DEFAULT_WORKSPACE, ServerId, Thing, Verb};
-use crate::upstreams::Refusal;
+use crate::types::{DEFAULT_WORKSPACE, ServerId, Thing, Verb, known_scopes};
 use crate::upstreams::register::{Registration, Said, SaidAuth};
 use crate::upstreams::server::{self, Registered, Sought};
+use crate::upstreams::{Refusal, STDIO};
 
 /// A server as those see it who manage.
 #[derive(Debug, Serialize)]
 struct Item {
     id: ServerId,
     name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     url: String,
+    /// Which of the operator's commands starts it, in place of a URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
     description: String,
     transport: String,
     enabled: bool,
@@ -65,7 +69,7 @@ impl Item {
     fn new(app: &App, server: Registered, tree: &Tree) -> Option<Self> {
         let place = tree.words(server.place_id)?;
         let workspace = place.split('/').next()?.to_owned();
-        let Registered { id, name, url, description, transport, enabled, created_at, checked_at, .. } = server;
+        let Registered { id, name, url, command, description, transport, enabled, created_at, checked_at, .. } = server;
         Some(Self {
             mcp_url: app.at(&format!("/{name}{}", urls::MCP)),
             auth: AuthItem { r#type: server.auth, header: server.auth_header },
@@ -76,6 +80,7 @@ impl Item {
             id,
             name,
             url,
+            command,
             description,
             transport,
             enabled,
@@ -94,6 +99,7 @@ struct Body {
     #[serde(alias = "mcp_server")]
     name: Option<String>,
     url: Option<String>,
+    command: Option<String>,
     description: Option<String>,
     #[serde(alias = "server_type")]
     transport: Option<String>,
@@ -129,8 +135,8 @@ impl Body {
             (None, Some("api_key"), Some(key)) => Some(SaidAuth::Header("x-api-key".to_owned(), Some(key.into()))),
             _ => return Err(Problem::BadRequest("auth is said once: by auth, or by auth_method and api_key")),
         };
-        let Self { name, url, description, transport, enabled, forwarded_headers, tags, place, .. } = self;
-        Ok((Said { name, url, description, transport, enabled, auth, forwarded_headers, tags }, place))
+        let Self { name, url, command, description, transport, enabled, forwarded_headers, tags, place, .. } = self;
+        Ok((Said { name, url, command, description, transport, enabled, auth, forwarded_headers, tags }, place))
     }
 }
 
@@ -172,6 +178,7 @@ pub async fn create(
         return Err(Problem::Forbidden("The credential is narrowed to another server"));
     }
     let (said, place) = body::read::<Body>(&request, payload).await?.said()?;
+    may_start(&known, &said)?;
     let place = place.unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned());
     let place = goes_to(&app, &known, &place).await?.innermost();
     let (actor, origin) = (known.0.subject.actor(), origin_of(&request));
@@ -197,6 +204,7 @@ pub async fn patch(
 ) -> Result<HttpResponse, Problem> {
     let (server, _) = found(&app, &known, &id, Verb::Write).await?;
     let (said, place) = body::read::<Body>(&request, payload).await?.said()?;
+    may_start(&known, &said)?;
     let place = match place {
         Some(place) => Some(goes_to(&app, &known, &place).await?.innermost()),
         None => None,
@@ -240,6 +248,15 @@ pub(super) async fn found(app: &App, known: &Known, id: &str, verb: Verb) -> Res
     let path = tree.path(server.place_id).ok_or(Problem::NotFound)?;
     known.may_at(app, Thing::Servers, verb, &path)?;
     Ok((server, tree))
+}
+
+/// Who says that a program is started needs `mgmt.admin` for it (`decisions` 21); that they are a system administrator, the verb asks.
+fn may_start(known: &Known, said: &Said) -> Result<(), Problem> {
+    let is_stdio = said.command.is_some() || said.transport.as_deref() == Some(STDIO);
+    match is_stdio && !known.0.scope.has(known_scopes::MGMT_ADMIN) {
+        true => Err(Problem::Forbidden("Registering a server that is a program of its own takes mgmt.admin")),
+        false => Ok(()),
+    }
 }
 
 /// Where a server is to be, by a path in words or an id.

@@ -31,6 +31,9 @@ pub enum Trouble {
     /// What came is no answer.
     #[error("the server's answer is not MCP: {0}")]
     Strange(&'static str),
+    /// A program that does not run, or not as it should.
+    #[error("{0}")]
+    Program(String),
     /// Nothing came.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -42,7 +45,7 @@ impl Trouble {
         match self {
             Self::Refused(..) | Self::Strange(_) => true,
             Self::Status(status) => matches!(status, 400 | 404 | 405 | 406 | 415 | 426 | 501),
-            Self::Net(_) => false,
+            Self::Program(_) | Self::Net(_) => false,
         }
     }
 }

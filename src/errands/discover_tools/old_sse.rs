@@ -1,11 +1,10 @@
 //! The transport before streamable HTTP (MCP 2024-11-05, "HTTP with SSE"): answers come over a stream that is opened first.
 
 use serde_json::Value;
-use tokio::sync::Mutex;
 use url::Url;
 
-use super::legacy::{has_tools, initialize, initialized, list};
-use super::line::{Line, Pages, Trouble, answers, result_of};
+use super::line::{Line, Trouble};
+use super::two_way::{self, TwoWay};
 use crate::net::{Events, Method, Opened};
 
 /// All that the stream may bring.
@@ -20,17 +19,7 @@ pub async fn tools(line: &Line<'_>) -> Result<Vec<Value>, Trouble> {
         Opened::Whole(answer) => return Err(Trouble::Status(answer.status)),
     };
     let mailbox = mailbox(&mut events, &line.upstream.url).await?;
-    let talk = Talk { line, mailbox, events: Mutex::new(events) };
-    let handshake = talk.ask(&initialize()).await?;
-    if !has_tools(&handshake) {
-        return Ok(Vec::new());
-    }
-    talk.send(&initialized()).await?;
-    let mut pages = Pages::default();
-    while let Some(params) = pages.next() {
-        pages.take(&talk.ask(&list(&params)).await?)?;
-    }
-    Ok(pages.tools)
+    two_way::tools(&mut Talk { line, mailbox, events }).await
 }
 
 /// Where messages are posted. Elsewhere than at the server itself, our credential has no business.
@@ -49,26 +38,17 @@ async fn mailbox(events: &mut Events, url: &str) -> Result<Url, Trouble> {
 struct Talk<'a> {
     line: &'a Line<'a>,
     mailbox: Url,
-    events: Mutex<Events>,
+    events: Events,
 }
 
-impl Talk<'_> {
-    async fn send(&self, message: &Value) -> Result<(), Trouble> {
+impl TwoWay for Talk<'_> {
+    async fn send(&mut self, message: &Value) -> Result<(), Trouble> {
         let request = self.line.request(Method::Post, self.mailbox.as_str(), Some(message));
         let taken = self.line.net.exchange(self.line.purpose, &request, 1024).await?;
         (200..300).contains(&taken.status).then_some(()).ok_or(Trouble::Status(taken.status))
     }
 
-    async fn ask(&self, message: &Value) -> Result<Value, Trouble> {
-        self.send(message).await?;
-        let mut events = self.events.lock().await;
-        while let Some(event) = events.next().await? {
-            match serde_json::from_slice::<Value>(&event.data) {
-                Ok(answer) if answers(&answer, &message["id"]) => return result_of(&answer),
-                // What the server says by the way.
-                Ok(_) | Err(_) => {}
-            }
-        }
-        Err(Trouble::Strange("its stream ended before the answer"))
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+        Ok(self.events.next().await?.map(|event| event.data))
     }
 }

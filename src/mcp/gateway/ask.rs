@@ -45,8 +45,8 @@ enum Agreement {
     Legacy { version: String, session: Option<String> },
 }
 
-/// One caller's line to one server.
-pub(super) struct Line<'a> {
+/// One caller, who asks one server.
+pub(super) struct Asking<'a> {
     pub(super) server: &'a Server,
     /// In whose name, by which client.
     pub(super) caller: (SubjectId, String),
@@ -75,7 +75,7 @@ impl From<Failure> for Trouble {
 /// A response's `result`, or else its `error`.
 pub(super) type Answered = Result<Value, Value>;
 
-impl Line<'_> {
+impl Asking<'_> {
     /// Asks for one thing.
     pub(super) async fn ask(&self, method: &str, params: &Object) -> Result<Answered, Failure> {
         let key = (self.server.id, self.caller.0, self.caller.1.clone());
@@ -98,9 +98,7 @@ impl Line<'_> {
 
     /// Shakes hands; a server that knows no handshake speaks the other era.
     async fn agree(&self) -> Result<Agreement, Failure> {
-        let info = json!({ "name": "portcullis", "version": env!("CARGO_PKG_VERSION") });
-        let hello = json!({ "protocolVersion": era::NEWEST_LEGACY, "capabilities": {}, "clientInfo": info });
-        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello });
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello() });
         let incoming = self.send(&[], &message).await?;
         let session = incoming.header("mcp-session-id").map(str::to_owned);
         let version = match read(incoming).await {
@@ -109,8 +107,7 @@ impl Line<'_> {
             Err(Trouble::Failed(failure)) => return Err(failure),
         };
         let agreement = Agreement::Legacy { version, session };
-        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        self.send(&agreement.headers("notifications/initialized", None), &ready).await?;
+        self.send(&agreement.headers("notifications/initialized", None), &ready()).await?;
         Ok(agreement)
     }
 
@@ -135,6 +132,21 @@ impl Line<'_> {
             Err(_) => Err(Failure::upstream_late(PATIENCE)),
         }
     }
+}
+
+/// The parameters of our handshake.
+pub(super) fn hello() -> Object {
+    let info = json!({ "name": "portcullis", "version": env!("CARGO_PKG_VERSION") });
+    Object::from_iter([
+        ("protocolVersion".to_owned(), era::NEWEST_LEGACY.into()),
+        ("capabilities".to_owned(), json!({})),
+        ("clientInfo".to_owned(), info),
+    ])
+}
+
+/// What ends it.
+pub(super) fn ready() -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })
 }
 
 impl Agreement {
@@ -225,9 +237,14 @@ fn response(body: &[u8]) -> Option<Value> {
     (message.get("result").is_some() || message.get("error").is_some()).then_some(message)
 }
 
-fn result(mut message: Value) -> Result<Value, Trouble> {
+fn result(message: Value) -> Result<Value, Trouble> {
+    outcome(message).map_err(Trouble::Refused)
+}
+
+/// What a response says.
+pub(super) fn outcome(mut message: Value) -> Answered {
     match message.get_mut("result") {
         Some(result) => Ok(result.take()),
-        None => Err(Trouble::Refused(message["error"].take())),
+        None => Err(message["error"].take()),
     }
 }

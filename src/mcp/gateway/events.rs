@@ -85,6 +85,25 @@ pub(super) fn data(event: &[u8]) -> Option<Vec<u8>> {
     data
 }
 
+/// The type of an event; nothing where it has none.
+pub(super) fn name(event: &[u8]) -> Option<Vec<u8>> {
+    let value = lines(event).filter_map(|line| line.strip_prefix(b"event:")).next_back()?;
+    Some(value.strip_prefix(b" ").unwrap_or(value).to_vec())
+}
+
+/// A message as an event.
+pub(super) fn of_message(message: &[u8]) -> Bytes {
+    let mut event = Vec::with_capacity(message.len() + 24);
+    event.extend_from_slice(b"event: message\n");
+    for line in lines(message) {
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(line);
+        event.push(b'\n');
+    }
+    event.push(b'\n');
+    event.into()
+}
+
 /// The same event with other data, which has no line ends.
 pub(super) fn with_data(event: &[u8], data: &[u8]) -> Bytes {
     let mut changed = Vec::with_capacity(event.len());
@@ -102,7 +121,7 @@ fn is_data(line: &[u8]) -> bool {
     matches!(line.strip_prefix(b"data"), Some([] | [b':', ..]))
 }
 
-fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn lines(event: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     // Both ends of one line leave an empty line between them, which says nothing.
     event.split(|byte| matches!(byte, b'\n' | b'\r'))
 }

@@ -1,7 +1,8 @@
 //! `/{server}/mcp`: a registered server behind this gate, spoken to as if there were none.
 //!
 //! A message is read, judged and passed on as it came; what comes back is passed on as it comes. We speak no era of our own
-//! here: whatever client and server agree on, they agree on with each other. What we do not understand we do not pass on.
+//! here: whatever client and server agree on, they agree on with each other. What we do not understand we do not pass on. Servers
+//! that do not speak streamable HTTP are spoken to over a line, to the same effect.
 
 mod ask;
 mod at_once;
@@ -9,6 +10,7 @@ mod attempt;
 pub mod egress;
 mod events;
 pub mod gathered;
+mod line;
 mod listed;
 pub mod old_sse;
 mod relay;
@@ -37,10 +39,11 @@ use crate::http::cross_origin;
 use crate::net::{Method, NetError, Upstreams};
 use crate::upstreams::{Server, server};
 pub use ask::Agreements;
-use ask::Line;
+use ask::Asking;
 pub use at_once::AtOnce;
 use attempt::Listing;
 use gathered::Onward;
+pub use line::Lines;
 use old_sse::Streams;
 use relay::Relay;
 use session::Session;
@@ -59,6 +62,8 @@ pub struct Gateway {
     pub agreements: Arc<Agreements>,
     /// The streams of the oldest transport that are open on this node.
     pub streams: Arc<Streams>,
+    /// The lines of this node to servers that do not speak streamable HTTP.
+    pub lines: Arc<Lines>,
     /// What callers have under way.
     pub at_once: Arc<AtOnce>,
     /// The connections of this thread.
@@ -181,28 +186,22 @@ pub(super) async fn onward(
         let arguments = attempt::arguments(&onward.params)?;
         let class = server.upstream.class_of(&onward.tool);
         call.allowed(&Target::CallTool { tool: &onward.tool, class, arguments }).await?;
-        speaks_as_we_do(server)?;
         let _place = gateway.at_once.enter(principal.subject.id())?;
-        let line = Line {
+        if line::leads_to(server) {
+            return Ok(line::ask(&call, gateway, "tools/call", &onward.params).await?);
+        }
+        let asking = Asking {
             server,
             caller: (principal.subject.id(), principal.credential.client_id().to_owned()),
             headers: request.headers(),
             upstreams: &gateway.upstreams,
             agreements: &gateway.agreements,
         };
-        Ok::<_, Refusal>(line.ask("tools/call", &onward.params).await?)
+        Ok::<_, Refusal>(asking.ask("tools/call", &onward.params).await?)
     };
     match answer.await {
         Ok(answered) => HttpResponse::Ok().json(onward.response(answered)),
         Err(refusal) => refusal.under(Some(onward.id.clone())).response(),
-    }
-}
-
-/// Servers of 2024-11-05, which speak only SSE, are looked after but not passed on to yet.
-fn speaks_as_we_do(server: &Server) -> Result<(), Failure> {
-    match server.transport.as_str() {
-        "streamable-http" => Ok(()),
-        transport => Err(Failure::upstream(format_args!("it speaks {transport}, which is not passed on yet"))),
     }
 }
 
@@ -228,6 +227,9 @@ impl Call<'_> {
         let message = message::parse(&body).map_err(|rejected| Refusal::Failure(rejected.failure, rejected.id))?;
         let id = message.id().cloned();
         self.judged(&message).await.map_err(|refusal| refusal.under(id.clone()))?;
+        if line::leads_to(self.server) {
+            return line::post(self, gateway, &message, body).await.map_err(|refusal| refusal.under(id));
+        }
         let listing = Listing::of(&message);
         self.forward(Method::Post, body, listing, gateway).await.map_err(|refusal| refusal.under(id))
     }
@@ -235,6 +237,11 @@ impl Call<'_> {
     /// Opens the stream of a session, or ends one.
     async fn follow(&self, method: Method, gateway: &Gateway) -> Result<HttpResponse, Refusal> {
         self.allowed(&Target::Enter).await?;
+        match method {
+            Method::Get if line::leads_to(self.server) => return line::follow(self, gateway).await,
+            Method::Delete if line::leads_to(self.server) => return line::end(self, gateway),
+            _ => {}
+        }
         self.forward(method, Bytes::new(), Listing::Something, gateway).await
     }
 
@@ -271,7 +278,6 @@ impl Call<'_> {
         listing: Listing,
         gateway: &Gateway,
     ) -> Result<HttpResponse, Refusal> {
-        speaks_as_we_do(self.server)?;
         let place = gateway.at_once.enter(self.principal.subject.id())?;
         let session = self.session(self.request.headers(), gateway)?;
         let upstream = &self.server.upstream;

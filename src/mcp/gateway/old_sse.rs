@@ -1,7 +1,7 @@
 //! `/{server}/sse`: the transport of 2024-11-05, for clients that speak no other. A stream of events on which everything comes
 //! back, and a URL beside it to which messages are sent.
 //!
-//! The server behind is spoken to as ever, over streamable HTTP. The stream is this node's alone (`decisions` 24): another
+//! The server behind is spoken to as ever, over streamable HTTP or over a line that ends with the stream. The stream is this node's alone (`decisions` 24): another
 //! node knows nothing of it, and says 404, upon which clients begin anew.
 
 use std::collections::HashMap;
@@ -20,7 +20,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, interval, timeout};
 
 use super::attempt::Listing;
-use super::events::{Events, data};
+use super::events::{Events, data, of_message};
+use super::line::{self, Along, Line, Said};
 use super::listed::without_unseen;
 use super::witness::Witness;
 use super::{Call, Gateway, Opening, PATIENCE, Refusal, egress, relay};
@@ -30,7 +31,7 @@ use crate::app::App;
 use crate::http::no_store::NoStore;
 use crate::http::urls;
 use crate::mcp::error::Failure;
-use crate::mcp::message::{self, Id, Message};
+use crate::mcp::message::{self, Message};
 use crate::net::{Incoming, Method, NetError};
 use crate::types::{ServerId, SubjectId};
 
@@ -50,12 +51,13 @@ pub struct Streams(Mutex<HashMap<String, Stream>>);
 /// One of them.
 #[derive(Clone)]
 struct Stream {
+    name: String,
     server: ServerId,
     subject: SubjectId,
     client: String,
     /// What goes to the client.
     out: mpsc::Sender<Bytes>,
-    /// The session at the server behind, once there is one.
+    /// The session at the server behind, or the line to it, once there is one.
     session: Arc<Mutex<Option<String>>>,
 }
 
@@ -69,6 +71,10 @@ impl Streams {
                 && stream.client == principal.credential.client_id()
         };
         all.get(name).filter(is_theirs).cloned()
+    }
+
+    fn remove(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 }
 
@@ -84,7 +90,7 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.streams.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        self.streams.remove(&self.name);
     }
 }
 
@@ -131,6 +137,7 @@ fn begin(call: &Call<'_>, gateway: &Gateway, witness: Witness) -> HttpResponse {
     let endpoint = format!("{base}{}?sessionId={name}", urls::server_messages(&call.server.name));
     let hello = Bytes::from(format!("event: endpoint\ndata: {endpoint}\n\n"));
     let stream = Stream {
+        name: name.clone(),
         server: call.server.id,
         subject: call.principal.subject.id(),
         client: call.principal.credential.client_id().to_owned(),
@@ -175,12 +182,10 @@ pub async fn post(
         let stream = stream.ok_or_else(Failure::no_session)?;
         let body = super::read(payload).await?;
         let message = message::parse(&body).map_err(|rejected| Refusal::Failure(rejected.failure, rejected.id))?;
-        let id = message.id().cloned();
-        call.judged(&message).await.map_err(|refusal| refusal.under(id.clone()))?;
+        call.judged(&message).await.map_err(|refusal| refusal.under(message.id().cloned()))?;
         let place = gateway.at_once.enter(call.principal.subject.id())?;
-        let listing = Listing::of(&message);
         let witness = Witness::new(&call, place);
-        Ok::<_, Refusal>(Passing { stream, body, id, listing, witness, opens: opens(&message), opening })
+        Ok::<_, Refusal>(Passing { stream, body, message, witness, opening })
     };
     match posted.await {
         Ok(passing) => {
@@ -191,19 +196,12 @@ pub async fn post(
     }
 }
 
-/// True for the message with which a session begins.
-fn opens(message: &Message) -> bool {
-    matches!(message, Message::Request(request) if request.method == "initialize")
-}
-
 /// A message on its way, whose sender waits at the stream.
 struct Passing {
     stream: Stream,
     body: Bytes,
-    id: Option<Id>,
-    listing: Listing,
+    message: Message,
     witness: Witness,
-    opens: bool,
     opening: Opening,
 }
 
@@ -211,7 +209,7 @@ impl Passing {
     /// Passes it on, and what comes back to the stream, unless that is closed meanwhile.
     async fn pass(self, request: HttpRequest, app: Data<App>, gateway: Data<Gateway>) {
         let out = self.stream.out.clone();
-        let id = self.id.clone();
+        let id = self.message.id().cloned();
         let passed = async {
             let call = self.opening.call(&request, &app)?;
             self.forward(&call, &gateway).await
@@ -221,12 +219,14 @@ impl Passing {
             () = out.closed() => return,
         };
         if let (Err(failure), Some(id)) = (outcome, &id) {
-            let _closed = out.send(event(failure.body(Some(id)).to_string().as_bytes())).await;
+            let _closed = out.send(of_message(failure.body(Some(id)).to_string().as_bytes())).await;
         }
     }
 
     async fn forward(&self, call: &Call<'_>, gateway: &Gateway) -> Result<(), Failure> {
-        super::speaks_as_we_do(call.server)?;
+        if line::leads_to(call.server) {
+            return self.over_line(call, gateway).await;
+        }
         let session = self.stream.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (headers, upstream) = (call.request.headers(), &call.server.upstream);
         let outgoing = egress::request(Method::Post, headers, upstream, session.as_deref(), self.body.clone())?;
@@ -234,11 +234,46 @@ impl Passing {
             Ok(incoming) => incoming?,
             Err(_) => return Err(Failure::upstream_late(PATIENCE)),
         };
-        if self.opens {
+        if self.message.opens() {
             let session = incoming.header(relay::SESSION).map(str::to_owned);
             *self.stream.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
         }
         self.bring_back(incoming).await
+    }
+
+    /// The same over a line, which is this stream's alone.
+    async fn over_line(&self, call: &Call<'_>, gateway: &Gateway) -> Result<(), Failure> {
+        let line = self.line(call, gateway).await?;
+        let along = Along::of(call, gateway);
+        let Message::Request(request) = &self.message else {
+            return line.tell(along, &self.message, self.body.clone()).await;
+        };
+        let (_asked, mut ear) = line.ask(along, request, self.body.clone()).await?;
+        loop {
+            match ear.recv().await {
+                Some(Said::Message(message)) => drop(self.stream.out.send(of_message(&message)).await),
+                Some(Said::Answer(answer)) => return self.send(&answer).await,
+                Some(Said::Broken(failure)) => return Err(failure),
+                Some(Said::CalledOff) => return Ok(()),
+                None => return Err(Failure::hung_up()),
+            }
+        }
+    }
+
+    async fn line(&self, call: &Call<'_>, gateway: &Gateway) -> Result<Arc<Line>, Failure> {
+        let known = self.stream.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(name) => gateway.lines.of(&name, call.principal, call.server.id).ok_or_else(Failure::hung_up),
+            None if self.message.opens() => {
+                let line = line::open(call, gateway).await?;
+                let name = line.name().to_owned();
+                *self.stream.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
+                let streams = Arc::clone(&gateway.streams);
+                actix_web::rt::spawn(hear(Arc::clone(&line), self.stream.clone(), streams));
+                Ok(line)
+            }
+            None => Err(Failure::no_handshake()),
+        }
     }
 
     async fn bring_back(&self, mut incoming: Incoming) -> Result<(), Failure> {
@@ -272,7 +307,7 @@ impl Passing {
 
     /// Sends a message to the client, without what it may not find.
     async fn send(&self, message: &[u8]) -> Result<(), Failure> {
-        let filtered = match self.listing {
+        let filtered = match Listing::of(&self.message) {
             Listing::Nothing => None,
             Listing::Something => {
                 let view = self.witness.view().await.ok_or_else(Failure::unavailable)?;
@@ -281,20 +316,23 @@ impl Passing {
             }
         };
         // Nobody is there any more to be told otherwise.
-        let _closed = self.stream.out.send(event(filtered.as_deref().unwrap_or(message))).await;
+        let _closed = self.stream.out.send(of_message(filtered.as_deref().unwrap_or(message))).await;
         Ok(())
     }
 }
 
-/// A message as an event.
-fn event(message: &[u8]) -> Bytes {
-    let mut event = Vec::with_capacity(message.len() + 24);
-    event.extend_from_slice(b"event: message\n");
-    for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(line);
-        event.push(b'\n');
+/// Brings to the stream what the server says by the way. When either ends, so does the other: the client begins anew.
+async fn hear(line: Arc<Line>, stream: Stream, streams: Arc<Streams>) {
+    let Some(mut ear) = line.listen() else { return };
+    loop {
+        tokio::select! {
+            said = ear.recv() => match said {
+                Some(Said::Message(message)) => drop(stream.out.send(of_message(&message)).await),
+                Some(Said::Answer(_) | Said::Broken(_) | Said::CalledOff) | None => break,
+            },
+            () = stream.out.closed() => break,
+        }
     }
-    event.push(b'\n');
-    event.into()
+    line.end();
+    streams.remove(&stream.name);
 }

@@ -40,8 +40,10 @@ pub struct Registered {
     pub id: ServerId,
     /// Unique in the installation, and a path segment.
     pub name: String,
-    /// Where it lives.
+    /// Where it lives; empty for one that is a program of its own.
     pub url: String,
+    /// Which of the operator's commands starts it, where it is one.
+    pub command: Option<String>,
     /// What it is for, in its administrator's words.
     pub description: String,
     /// How it is spoken to.
@@ -70,12 +72,12 @@ pub struct Registered {
 
 type Columns = (
     (servers::id, servers::name, servers::url, servers::description, servers::transport, servers::enabled),
-    (servers::place_id, servers::created_at, servers::auth, servers::auth_header),
+    (servers::place_id, servers::created_at, servers::auth, servers::auth_header, servers::command),
     (servers::forwarded_headers, servers::tags, servers::health, servers::health_detail, servers::checked_at),
 );
 type Row = (
     (ServerId, String, String, String, String, bool),
-    (PlaceId, DateTime<Utc>, String, Option<String>),
+    (PlaceId, DateTime<Utc>, String, Option<String>, Option<String>),
     (Vec<Option<String>>, Vec<Option<String>>, String, String, Option<DateTime<Utc>>),
 );
 
@@ -85,7 +87,7 @@ impl Selectable<Pg> for Registered {
     fn construct_selection() -> Columns {
         (
             (servers::id, servers::name, servers::url, servers::description, servers::transport, servers::enabled),
-            (servers::place_id, servers::created_at, servers::auth, servers::auth_header),
+            (servers::place_id, servers::created_at, servers::auth, servers::auth_header, servers::command),
             (servers::forwarded_headers, servers::tags, servers::health, servers::health_detail, servers::checked_at),
         )
     }
@@ -98,7 +100,8 @@ where
     type Row = Row;
 
     fn build(row: Row) -> diesel::deserialize::Result<Self> {
-        let ((id, name, url, description, transport, enabled), (place_id, created_at, auth, auth_header), rest) = row;
+        let ((id, name, url, description, transport, enabled), whereabouts, rest) = row;
+        let (place_id, created_at, auth, auth_header, command) = whereabouts;
         let (forwarded_headers, tags, health, health_detail, checked_at) = rest;
         // The table has no other words than these.
         let health = Health::ALL.into_iter().find(|known| known.name() == health).unwrap_or(Health::Unknown);
@@ -108,6 +111,7 @@ where
             id,
             name,
             url,
+            command,
             description,
             transport,
             enabled,

@@ -23,8 +23,8 @@ export async function personalToken(server, { user = ADMIN.username, scopes }) {
 }
 
 /** Registers a server as an administrator does, by the management API; what the API says of it. */
-export async function registerServer(server, { name, url, ...more }, at = server.url) {
-  const token = await personalToken(server, { scopes: 'mgmt.write' });
+export async function registerServer(server, { name, url, ...more }, at = server.url, scopes = 'mgmt.write') {
+  const token = await personalToken(server, { scopes });
   const answer = await fetch(`${at}/api/v1/mcp-servers`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },

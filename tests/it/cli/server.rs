@@ -48,8 +48,10 @@ fn a_server_is_registered_looked_at_switched_and_removed() {
     assert_refused(
         &run(&["register", "--name", "a", "--url", "https://a.example", "--transport", "stdio"]),
         1,
-        "not yet offered",
+        "has no URL",
     );
+    assert_refused(&run(&["register", "--name", "a", "--command", "memory"]), 1, "off until the operator allows");
+    assert_refused(&run(&["register", "--name", "a", "--command", "memory", "--url", "https://a.example"]), 2, "--url");
     let list: Value = serde_json::from_str(&said(&run(&["list", "--place", "acme", "--json"]))).unwrap();
     assert_eq!((&list[0]["name"], &list[0]["auth"]["header"]), (&json!("time"), &json!("authorization")));
     assert_eq!(said(&run(&["list", "--tag", "none"])).trim(), "no servers");

@@ -7,10 +7,12 @@ mod gateway;
 mod gathered;
 mod hostile;
 mod legacy;
+mod lines;
 mod modern;
 mod old_sse;
 mod rmcp_client;
 mod rmcp_oauth;
+mod stdio;
 mod tools;
 
 use std::sync::Arc;

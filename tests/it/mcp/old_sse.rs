@@ -9,6 +9,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::support::behind::{Behind, ordinary, tools};
+use crate::support::old_behind::{OldBehind, answered};
 use crate::support::{Answer, TestApp};
 
 /// A client of that transport.
@@ -102,4 +103,45 @@ async fn what_is_sent_beside_the_stream_is_answered_on_it_as_far_as_policies_go(
     });
     ended.await.expect("whoever is not welcome any more is cut off");
     send(&app, &token, &listener.endpoint, &ping).await.assert(404);
+}
+
+#[tokio::test]
+async fn the_oldest_transport_on_both_sides() {
+    let old = OldBehind::answering(|message| {
+        let log = || json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": {} });
+        let is_call = message["method"] == "tools/call";
+        is_call.then(log).into_iter().chain(answered(message)).collect()
+    });
+    let app = TestApp::start().await;
+    app.register_old("weather", &old).await;
+    app.allow(r#"{"effect":"allow","server":"weather","methods":["tools/list","tools/call"],"tools":["look"]}"#).await;
+    let ada = app.person("ada").await;
+    let token = app.token_for(&ada, "weather", "mcp:read mcp:write").await;
+    let mut listener = Listener::open(&app, &token).await;
+    let early = listener.ask("tools/list", json!({})).await;
+    assert!(early["error"]["message"].as_str().unwrap().contains("initialize"), "{early}");
+    let hello = listener.ask("initialize", json!({ "protocolVersion": "2024-11-05" })).await;
+    assert_eq!(hello["result"]["serverInfo"]["name"], "old");
+    let listed = listener.ask("tools/list", json!({})).await;
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 1, "{listed}");
+    let log = listener.ask("tools/call", json!({ "name": "look" })).await;
+    assert_eq!(log["method"], "notifications/message");
+    let called: Value = serde_json::from_str(&listener.event().await.1).unwrap();
+    assert_eq!(called["result"]["content"][0]["text"], "look");
+    old.hang_up(0);
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        while let Ok(Some(_)) = listener.stream.chunk().await {}
+    });
+    ended.await.expect("with the server, the stream ends too, and the client begins anew");
+
+    let mut listener = Listener::open(&app, &token).await;
+    listener.ask("initialize", json!({ "protocolVersion": "2024-11-05" })).await;
+    assert!(old.is_heard(1));
+    drop(listener);
+    let left = async {
+        while old.is_heard(1) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), left).await.expect("with the client, the line ends too");
 }

@@ -19,6 +19,8 @@ use super::{Answer, Browser};
 #[derive(Clone, Debug)]
 pub struct Reached {
     pub method: String,
+    /// Its path and query.
+    pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
 }
@@ -57,8 +59,8 @@ impl Behind {
                         let headers = headers.map(|(name, value)| {
                             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
                         });
-                        let method = request.method().to_string();
-                        let reached = Reached { method, headers: headers.collect(), body };
+                        let (method, path) = (request.method().to_string(), request.uri().to_string());
+                        let reached = Reached { method, path, headers: headers.collect(), body };
                         all.lock().unwrap().push(reached.clone());
                         let response = answer(&reached);
                         async move { response }

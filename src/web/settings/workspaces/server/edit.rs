@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use super::fields::{FieldsView, ServerFields};
+use super::fields::{FieldsView, ServerFields, commands};
 use super::{Managed, Told, above, actor, back_to};
 use crate::app::App;
 use crate::errands::register_server;
@@ -73,7 +73,12 @@ fn page(app: &App, signed_in: &SignedIn, managed: &Managed, fields: &ServerField
         action: site.of_server(urls::WORKSPACE_EDIT_SERVER, workspace, name),
         back: site.of_server(urls::WORKSPACE_SERVER, workspace, name),
         name: server.name.clone(),
-        fields: FieldsView::new(fields, Vec::new(), server.auth_header.is_some()),
+        fields: FieldsView::new(
+            fields,
+            Vec::new(),
+            server.auth_header.is_some(),
+            &commands(app, actor(signed_in), Some(server)),
+        ),
         shell: Shell::of(app, signed_in, Menu::Workspaces),
         site,
         errors,

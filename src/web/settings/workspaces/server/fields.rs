@@ -4,7 +4,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::super::Seen;
+use crate::app::App;
+use crate::places::Actor;
 use crate::types::PlaceId;
+use crate::upstreams::STDIO;
 use crate::upstreams::register::{Said, SaidAuth};
 use crate::upstreams::server::Registered;
 use crate::web::components::Choice;
@@ -15,6 +18,7 @@ use crate::web::components::Choice;
 pub struct ServerFields {
     name: String,
     url: String,
+    command: String,
     description: String,
     transport: String,
     pub(super) place: Option<PlaceId>,
@@ -34,6 +38,8 @@ pub struct FieldsView {
     pub url: String,
     /// The same.
     pub description: String,
+    /// The operator's commands, where the person may choose one.
+    pub commands: Vec<Choice>,
     /// What there is to choose.
     pub transports: Vec<Choice>,
     /// The same; nothing where it is not asked.
@@ -56,6 +62,7 @@ impl ServerFields {
         Self {
             name: server.name.clone(),
             url: server.url.clone(),
+            command: server.command.clone().unwrap_or_default(),
             description: server.description.clone(),
             transport: server.transport.clone(),
             place: None,
@@ -80,7 +87,9 @@ impl ServerFields {
         };
         Said {
             name: Some(self.name.clone()),
-            url: Some(self.url.clone()),
+            // A program has none, and what is not asked says nothing.
+            url: Some(self.url.clone()).filter(|url| self.transport != STDIO || !url.is_empty()),
+            command: Some(self.command.clone()).filter(|command| !command.is_empty()),
             description: Some(self.description.clone()),
             transport: Some(self.transport.clone()).filter(|transport| !transport.is_empty()),
             enabled: None,
@@ -93,17 +102,25 @@ impl ServerFields {
 
 impl FieldsView {
     /// The fields, with what there is to choose; places only where one is asked for.
-    pub(super) fn new(fields: &ServerFields, places: Vec<Choice>, keeps_value: bool) -> Self {
+    pub(super) fn new(fields: &ServerFields, places: Vec<Choice>, keeps_value: bool, commands: &[&str]) -> Self {
         let choice = |value: &'static str, label: &str, chosen: &str| Choice::new(value, label).chosen(value == chosen);
+        let mut transports = vec![
+            choice("streamable-http", "Streamable HTTP", &fields.transport),
+            choice("sse", "HTTP with SSE, the transport before it", &fields.transport),
+        ];
+        let of_name = |name: &&str| Choice::new(*name, *name).chosen(fields.command == **name);
+        let mut commands: Vec<Choice> = commands.iter().map(of_name).collect();
+        if !commands.is_empty() {
+            commands.insert(0, Choice::new("", "None").chosen(fields.command.is_empty()));
+            transports.push(choice(STDIO, "stdio: a command that the operator allows", &fields.transport));
+        }
         let auth = if fields.auth.is_empty() { "none" } else { &fields.auth };
         Self {
             name: fields.name.clone(),
             url: fields.url.clone(),
             description: fields.description.clone(),
-            transports: vec![
-                choice("streamable-http", "Streamable HTTP", &fields.transport),
-                choice("sse", "HTTP with SSE, the transport before it", &fields.transport),
-            ],
+            commands,
+            transports,
             places,
             proofs: vec![
                 choice("none", "Nothing", auth).detail("It lets this gateway in as it is."),
@@ -126,7 +143,21 @@ impl FieldsView {
     pub(super) fn sample(name: &str, description: &str) -> Self {
         let fields =
             ServerFields { name: name.to_owned(), description: description.to_owned(), ..ServerFields::default() };
-        Self::new(&fields, vec![Choice::new("1", "acme"), Choice::new("2", "acme/apps").chosen(true)], false)
+        Self::new(
+            &fields,
+            vec![Choice::new("1", "acme"), Choice::new("2", "acme/apps").chosen(true)],
+            false,
+            &["memory"],
+        )
+    }
+}
+
+/// The commands that somebody may choose for a server: all that the operator allows, for whoever is above all workspaces; for
+/// others the one that it has.
+pub(super) fn commands<'a>(app: &'a App, actor: Actor, server: Option<&'a Registered>) -> Vec<&'a str> {
+    match actor.is_above() {
+        true => app.config.stdio.programs.keys().map(String::as_str).collect(),
+        false => server.and_then(|server| server.command.as_deref()).into_iter().collect(),
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use super::fields::{FieldsView, ServerFields, places};
+use super::fields::{FieldsView, ServerFields, commands, places};
 use super::{Told, above, actor, back_to};
 use crate::app::App;
 use crate::errands::register_server;
@@ -78,7 +78,7 @@ fn page(app: &App, signed_in: &SignedIn, seen: &Seen, fields: &ServerFields, err
         above: above(&site, (workspace, &Foreign::new(&seen.place.title)), None),
         action: site.of_workspace(urls::WORKSPACE_REGISTER_SERVER, workspace),
         back: site.of_workspace(urls::WORKSPACE_SERVERS, workspace),
-        fields: FieldsView::new(fields, places(seen, fields.place), false),
+        fields: FieldsView::new(fields, places(seen, fields.place), false, &commands(app, actor(signed_in), None)),
         command: format!("portcullis register --name NAME --url URL --place {workspace}"),
         shell: Shell::of(app, signed_in, Menu::Workspaces),
         site,

@@ -238,7 +238,10 @@ fn facts(server: &Registered, place: &str) -> Vec<(&'static str, Foreign)> {
     let said = |text: &str| if text.is_empty() { "Nobody said".to_owned() } else { text.to_owned() };
     [
         ("For", said(&server.description)),
-        ("URL", server.url.clone()),
+        match &server.command {
+            Some(command) => ("Command", command.clone()),
+            None => ("URL", server.url.clone()),
+        },
         ("Transport", server.transport.clone()),
         ("Place", place.to_owned()),
         ("What proves this gateway to it", proof),

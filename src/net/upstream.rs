@@ -6,8 +6,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, VIA};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::exchange::Method;
@@ -21,6 +24,8 @@ const HOSTS: usize = 1024;
 /// The connections of one thread: none is ever handed to another, which would have to be woken for every packet.
 pub struct Upstreams {
     net: Net,
+    /// How we are called among those through whom a request came (RFC 9110 §7.6.3): a pseudonym of the installation.
+    pseudonym: String,
     /// By the URL as it was entered: those that may lead inside apart from the others.
     inside: RefCell<HashMap<String, Host>>,
     outside: RefCell<HashMap<String, Host>>,
@@ -34,7 +39,7 @@ struct Host {
     judged_at: Instant,
 }
 
-/// A request to a server behind us. Nothing is sent but what is in here, the host, our name and the length of the body.
+/// A request to a server behind us. Nothing is sent but what is in here, the host, our names and the length of the body.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
     /// What to do.
@@ -43,7 +48,9 @@ pub struct Outgoing<'a> {
     pub url: &'a str,
     /// True when a system administrator entered the URL, so that it may lead to private addresses (`decisions` 20).
     pub may_be_inside: bool,
-    /// Every header.
+    /// Through whom it came to us.
+    pub via: Vec<&'a [u8]>,
+    /// Every other header.
     pub headers: Vec<(&'a str, &'a [u8])>,
     /// What to send along.
     pub body: Bytes,
@@ -54,9 +61,21 @@ pub struct Outgoing<'a> {
 pub struct Incoming(reqwest::Response);
 
 impl Upstreams {
-    /// No connections yet.
-    pub fn new(net: Net) -> Self {
-        Self { net, inside: RefCell::default(), outside: RefCell::default() }
+    /// No connections yet, of that installation.
+    pub fn new(net: Net, issuer: &str) -> Self {
+        let pseudonym = format!("portcullis-{}", &BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(issuer))[..12]);
+        Self { net, pseudonym, inside: RefCell::default(), outside: RefCell::default() }
+    }
+
+    /// True when that came through us already, by what its `Via` says.
+    pub fn have_passed_on<'v>(&self, mut via: impl Iterator<Item = &'v [u8]>) -> bool {
+        via.any(|via| via.windows(self.pseudonym.len()).any(|part| part == self.pseudonym.as_bytes()))
+    }
+
+    /// Everybody through whom it came, and us.
+    fn via(&self, before: &[&[u8]]) -> Vec<u8> {
+        let own = format!("1.1 {}", self.pseudonym);
+        before.iter().copied().chain([own.as_bytes()]).collect::<Vec<_>>().join(&b", "[..])
     }
 
     /// Sends a request to a server that an administrator entered, and waits for the head of the answer. Whoever is not
@@ -68,7 +87,8 @@ impl Upstreams {
             Method::Post => reqwest::Method::POST,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let headers = headers(&request.headers);
+        let mut headers = headers(&request.headers);
+        headers.extend(HeaderValue::from_bytes(&self.via(&request.via)).map(|via| (VIA, via)));
         let sent = client.request(method, url).headers(headers).body(request.body).send().await;
         let response = sent.map_err(|error| sort(&error))?;
         let encoding = response.headers().get(CONTENT_ENCODING);

@@ -28,7 +28,16 @@ const KEPT: Duration = Duration::from_secs(20 * 60);
 const AGREEMENTS: u64 = 10_000;
 
 /// What was agreed with servers, for whom.
-pub struct Agreements(Cache<(ServerId, SubjectId, String), Agreement>);
+pub struct Agreements(Cache<Between, Agreement>);
+
+/// Between whom something was agreed. A server that has moved has agreed to nothing yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Between {
+    server: ServerId,
+    url: String,
+    subject: SubjectId,
+    client: String,
+}
 
 impl Default for Agreements {
     fn default() -> Self {
@@ -78,7 +87,8 @@ pub(super) type Answered = Result<Value, Value>;
 impl Asking<'_> {
     /// Asks for one thing.
     pub(super) async fn ask(&self, method: &str, params: &Object) -> Result<Answered, Failure> {
-        let key = (self.server.id, self.caller.0, self.caller.1.clone());
+        let (subject, client) = self.caller.clone();
+        let key = Between { server: self.server.id, url: self.server.upstream.url.clone(), subject, client };
         if let Some(agreement) = self.agreements.0.get(&key) {
             match self.under(&agreement, method, params).await {
                 Ok(result) => return Ok(Ok(result)),

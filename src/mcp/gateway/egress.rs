@@ -1,6 +1,6 @@
 //! What reaches a server behind us: built from a list of what may, never by taking away from what came.
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, VIA};
 use actix_web::web::Bytes;
 use secrecy::ExposeSecret;
 
@@ -52,7 +52,8 @@ pub(super) fn rewritten<'a>(
         Auth::Passthrough => sent.extend(passed_through(headers).map(|value| ("authorization", value))),
         Auth::Lost => return Err(Failure::upstream_lost()),
     }
-    Ok(Outgoing { method, url: &upstream.url, may_be_inside: upstream.may_be_inside, headers: sent, body })
+    let via = headers.get_all(VIA).map(HeaderValue::as_bytes).collect();
+    Ok(Outgoing { method, url: &upstream.url, may_be_inside: upstream.may_be_inside, via, headers: sent, body })
 }
 
 fn said<'a>((name, value): (&'a HeaderName, &'a HeaderValue)) -> (&'a str, &'a [u8]) {

@@ -19,7 +19,7 @@ mod witness;
 
 use std::sync::Arc;
 
-use actix_web::http::header::{ALLOW, HeaderMap};
+use actix_web::http::header::{ALLOW, HeaderMap, HeaderValue, VIA};
 use actix_web::http::{Method as HttpMethod, StatusCode};
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -119,7 +119,7 @@ async fn pass(
     app: Data<App>,
     gateway: &Gateway,
 ) -> Result<HttpResponse, Refusal> {
-    let opening = Opening::of(request, name, &app).await?;
+    let opening = Opening::of(request, name, &app, gateway).await?;
     let call = opening.call(request, &app)?;
     match *request.method() {
         HttpMethod::POST => call.post(payload, gateway).await,
@@ -137,10 +137,11 @@ struct Opening {
 }
 
 impl Opening {
-    async fn of(request: &HttpRequest, name: &str, app: &App) -> Result<Self, Refusal> {
+    async fn of(request: &HttpRequest, name: &str, app: &App, gateway: &Gateway) -> Result<Self, Refusal> {
         if declares_too_much(request.headers()) {
             return Err(too_large().into());
         }
+        comes_from_elsewhere(request, gateway)?;
         if !cross_origin::is_welcome(request.headers(), &app.config.server) {
             return Err(Failure::http(StatusCode::FORBIDDEN, "This Origin may not use this server").into());
         }
@@ -160,6 +161,18 @@ impl Opening {
     }
 }
 
+/// What we have passed on does not come back to be passed on again (RFC 9110 §7.6.3).
+fn comes_from_elsewhere(request: &HttpRequest, gateway: &Gateway) -> Result<(), Failure> {
+    match gateway.upstreams.have_passed_on(request.headers().get_all(VIA).map(HeaderValue::as_bytes)) {
+        true => {
+            let message =
+                "This request came through this gate before: a server behind it has a URL that leads back to it";
+            Err(Failure::http(StatusCode::LOOP_DETECTED, message))
+        }
+        false => Ok(()),
+    }
+}
+
 fn no_such_server() -> Failure {
     Failure::http(StatusCode::NOT_FOUND, "There is no such server here, or it is switched off")
 }
@@ -167,7 +180,7 @@ fn no_such_server() -> Failure {
 fn not_allowed() -> HttpResponse {
     let failure = Failure::http(StatusCode::METHOD_NOT_ALLOWED, "MCP is spoken by POST, GET and DELETE");
     let mut response = failed(&failure);
-    let allowed = actix_web::http::header::HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
+    let allowed = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
     response.headers_mut().insert(ALLOW, allowed);
     response
 }
@@ -181,6 +194,7 @@ pub(super) async fn onward(
     onward: &Onward,
 ) -> HttpResponse {
     let answer = async {
+        comes_from_elsewhere(request, gateway)?;
         let server = server::named_in(servers, &onward.server).ok_or_else(no_such_server)?;
         let call = Call { request, app, server, principal, door: Resource::Mcp };
         let arguments = attempt::arguments(&onward.params)?;
@@ -300,7 +314,7 @@ impl Call<'_> {
         let Some(first) = first else { return Ok(None) };
         let sealed = first.to_str().ok().filter(|_| second.is_none()).ok_or_else(Failure::no_session)?;
         let (keys, now) = (&self.app.keys, self.app.clock.now());
-        let session = gateway.sessions.open(keys, sealed, self.principal, self.server.id, now);
+        let session = gateway.sessions.open(keys, sealed, self.principal, self.server, now);
         session.map(Some).ok_or_else(Failure::no_session)
     }
 }

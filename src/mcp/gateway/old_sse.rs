@@ -120,7 +120,7 @@ impl Open {
 /// `GET /{server}/sse`: a stream, which first says where messages go.
 pub async fn open(request: HttpRequest, name: Path<String>, app: Data<App>, gateway: Data<Gateway>) -> HttpResponse {
     let opened = async {
-        let opening = Opening::of(&request, &name, &app).await?;
+        let opening = Opening::of(&request, &name, &app, &gateway).await?;
         let call = opening.call(&request, &app)?;
         call.allowed(&Target::Enter).await?;
         let place = gateway.at_once.enter(call.principal.subject.id())?;
@@ -176,7 +176,7 @@ pub async fn post(
     gateway: Data<Gateway>,
 ) -> HttpResponse {
     let posted = async {
-        let opening = Opening::of(&request, &name, &app).await?;
+        let opening = Opening::of(&request, &name, &app, &gateway).await?;
         let call = opening.call(&request, &app)?;
         let stream = gateway.streams.of(&query.session_id, call.principal, call.server.id);
         let stream = stream.ok_or_else(Failure::no_session)?;

@@ -150,7 +150,7 @@ impl Relay<'_> {
         let Call { request, app, server, principal, .. } = self.call;
         match &self.session {
             Some(session) if session.id() == id => request.headers().get(SESSION)?.to_str().ok().map(str::to_owned),
-            _ => self.sessions.seal(&app.keys, id, principal, server.id, app.clock.now()),
+            _ => self.sessions.seal(&app.keys, id, principal, server, app.clock.now()),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Principal;
 use crate::crypto::{Label, RootKeys};
 use crate::types::{ServerId, SubjectId};
+use crate::upstreams::Server;
 
 /// For so long a session can be continued.
 const LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -24,6 +25,8 @@ pub(super) struct Session {
     /// The server's own id of it.
     id: String,
     server: ServerId,
+    /// Where the server was: another that moves in under its name is told no id of it.
+    url: String,
     subject: SubjectId,
     client: String,
     until: i64,
@@ -36,8 +39,9 @@ impl Session {
     }
 
     /// True for the session of this caller with this server.
-    fn is_of(&self, principal: &Principal, server: ServerId, now: DateTime<Utc>) -> bool {
-        self.server == server
+    fn is_of(&self, principal: &Principal, server: &Server, now: DateTime<Utc>) -> bool {
+        self.server == server.id
+            && self.url == server.upstream.url
             && self.subject == principal.subject.id()
             && self.client == principal.credential.client_id()
             && now.timestamp() < self.until
@@ -60,7 +64,7 @@ impl Sessions {
         keys: &RootKeys,
         id: &str,
         principal: &Principal,
-        server: ServerId,
+        server: &Server,
         now: DateTime<Utc>,
     ) -> Option<String> {
         let is_visible = |byte: u8| matches!(byte, 0x21..=0x7e);
@@ -69,7 +73,8 @@ impl Sessions {
         }
         let session = Session {
             id: id.to_owned(),
-            server,
+            server: server.id,
+            url: server.upstream.url.clone(),
             subject: principal.subject.id(),
             client: principal.credential.client_id().to_owned(),
             until: (now + LIFETIME).timestamp(),
@@ -85,7 +90,7 @@ impl Sessions {
         keys: &RootKeys,
         sealed: &str,
         principal: &Principal,
-        server: ServerId,
+        server: &Server,
         now: DateTime<Utc>,
     ) -> Option<Arc<Session>> {
         let session = match self.0.get(sealed) {

@@ -297,3 +297,34 @@ async fn without_a_database_nobody_gets_through_and_with_one_everybody_does_agai
     app.database().reopen();
     until("it recovers", async || call(&app, &token, "tools/call").await.status() == 200).await;
 }
+
+/// RFC 9110 §7.6.3: a gateway adds itself to `Via`, and one that finds itself there has a loop before it.
+#[tokio::test]
+async fn what_came_through_this_gate_does_not_come_through_it_again() {
+    let behind = Behind::ordinary();
+    let (app, _, token) = before(&behind.url).await;
+    let message = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": { "name": "look" } });
+    let through = async |via: &str| app.send(app.message("weather", &token, &message).header("via", via)).await;
+    through("1.0 fred, 1.1 p.example.net").await.assert(200);
+    let said = behind.last().header("via").unwrap().to_owned();
+    let own = said.strip_prefix("1.0 fred, 1.1 p.example.net, ").unwrap();
+    assert!(own.starts_with("1.1 portcullis-"), "{said}");
+    let again = through(&said).await.assert(508);
+    assert!(again.json()["error"]["message"].as_str().unwrap().contains("leads back"), "{}", again.body);
+    assert_eq!(behind.reached().len(), 1);
+}
+
+/// Whoever moves in under the name of a server is told nothing of the sessions that were held with the one before.
+#[tokio::test]
+async fn a_session_does_not_move_with_the_name_of_its_server() {
+    let (behind, other) = (Behind::ordinary(), Behind::ordinary());
+    let (app, _, token) = before(&behind.url).await;
+    let hello = app.ask_behind("weather", &token, "initialize", json!({ "protocolVersion": "2025-11-25" })).await;
+    let session = hello.assert(200).header("mcp-session-id").to_owned();
+    let message = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": { "name": "look" } });
+    let again = async || app.send(app.message("weather", &token, &message).header("mcp-session-id", &session)).await;
+    again().await.assert(200);
+    app.sql(&format!("UPDATE servers SET url = '{}'", other.url)).await;
+    again().await.assert(404);
+    assert!(other.reached().is_empty());
+}

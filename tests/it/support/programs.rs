@@ -51,14 +51,14 @@ pub fn is_alive(pid: &str) -> bool {
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
-/// Waits until it is gone, and fails after ten seconds.
+/// Waits until it is gone, and fails after half a minute.
 pub async fn gone(pid: &str) {
     let waited = async {
         while is_alive(pid) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waited).await.unwrap_or_else(|_| panic!("{pid} is never gone"));
+    tokio::time::timeout(Duration::from_secs(30), waited).await.unwrap_or_else(|_| panic!("{pid} is never gone"));
 }
 
 impl TestApp {

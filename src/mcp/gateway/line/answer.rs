@@ -77,7 +77,7 @@ fn called(call: &Call<'_>, gateway: &Gateway, name: &str) -> Result<Arc<Line>, F
 async fn begun(call: &Call<'_>, gateway: &Gateway) -> Result<(Arc<Line>, Option<String>), Failure> {
     let line = open(call, gateway).await?;
     let (keys, now) = (&call.app.keys, call.app.clock.now());
-    let sealed = gateway.sessions.seal(keys, line.name(), call.principal, call.server.id, now);
+    let sealed = gateway.sessions.seal(keys, line.name(), call.principal, call.server, now);
     match sealed {
         Some(sealed) => Ok((line, Some(sealed))),
         None => {

@@ -129,7 +129,8 @@ impl Keeper {
         let said = async {
             let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
             let may_be_inside = self.server.upstream.may_be_inside;
-            let outgoing = Outgoing { method: Method::Post, url: "", may_be_inside, headers, body: Bytes::new() };
+            let (via, body) = (Vec::new(), Bytes::new());
+            let outgoing = Outgoing { method: Method::Post, url: "", may_be_inside, via, headers, body };
             self.line.say(outgoing, &self.upstreams, message).await
         };
         match timeout(ASIDE, said).await {

@@ -12,6 +12,7 @@ mod modern;
 mod old_sse;
 mod rmcp_client;
 mod rmcp_oauth;
+mod rmcp_server;
 mod stdio;
 mod tools;
 

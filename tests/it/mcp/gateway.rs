@@ -338,9 +338,6 @@ async fn a_server_that_fails_is_told_apart_from_the_gate() {
     assert_eq!(error_of(&call("404").await.assert(404)), (-32001, "gone".to_owned()), "their own words");
     let cookie = call("cookie").await.assert(200);
     assert!(cookie.headers.get("set-cookie").is_none() && cookie.headers.get("x-leak").is_none());
-    app.sql("UPDATE servers SET transport = 'sse'").await;
-    assert!(error_of(&call("look").await.assert(502)).1.contains("speaks sse"));
-    app.sql("UPDATE servers SET transport = 'streamable-http'").await;
     app.sql("UPDATE servers SET url = 'http://127.0.0.1:1/mcp'").await;
     let down = call("look").await.assert(502);
     assert!(error_of(&down).1.contains("cannot be reached"), "{}", down.body);

@@ -169,7 +169,7 @@ async fn a_program_ends_with_the_right_to_it_and_with_us() {
     let last = Session::of(&app, &bob).await.told("look").await;
     let child = Session::of(&app, &bob).await.told("child").await;
     assert!(is_alive(&last) && is_alive(&child));
-    // The last who know of the node.
+    // Whoever has a browser or a client of it keeps it going.
     drop((app, ada, bob, client));
     gone(&last).await;
     gone(&child).await;

@@ -267,7 +267,9 @@ mod tests {
         assert_eq!(names.len(), Event::ALL.len());
         for name in names {
             let (thing, what) = name.split_once('.').unwrap();
-            let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte == b'2');
+            let is_word = |word: &str| {
+                !word.is_empty() && word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte == b'2')
+            };
             assert!(is_word(thing) && is_word(what), "{name}");
         }
     }
@@ -277,7 +279,8 @@ mod tests {
         let refused = Event::ALL.iter().filter(|event| Outcome::of(event.name()) == Outcome::Refused);
         let told: Vec<String> = refused.map(|event| format!("{event:?}")).collect();
         for event in Event::ALL {
-            let says = ["Refused", "Denied", "Replayed", "NotTold"].iter().any(|word| format!("{event:?}").contains(word));
+            let says =
+                ["Refused", "Denied", "Replayed", "NotTold"].iter().any(|word| format!("{event:?}").contains(word));
             assert_eq!(says, told.contains(&format!("{event:?}")), "{event:?}");
         }
         assert!(told.len() > 10, "{told:?}");

@@ -328,6 +328,7 @@ fn in_order<'a>(query: Query<'a>, (order, after, most): (Order, Option<Key>, i64
 
 /// The pattern of `LIKE` for text with these words in it.
 fn containing(words: &str) -> String {
-    let escaped: String = words.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    let escaped: String =
+        words.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
     format!("%{escaped}%")
 }

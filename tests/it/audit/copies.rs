@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use portcullis::audit::{Entry, Event, Origin};
 use portcullis::http::urls;
-use reqwest::header::AUTHORIZATION;
 use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use super::search::note;
@@ -38,7 +38,8 @@ async fn a_copy_is_whole_and_in_order() {
     assert_eq!(copy.header("cache-control"), "no-store");
     let events = lines(&copy.body);
     assert_eq!(events.len(), 3500);
-    let order: Vec<_> = events.iter().map(|event| (event["at"].as_str().unwrap(), event["id"].as_str().unwrap())).collect();
+    let order: Vec<_> =
+        events.iter().map(|event| (event["at"].as_str().unwrap(), event["id"].as_str().unwrap())).collect();
     assert!(order.is_sorted_by(|a, b| a < b), "oldest first, none twice");
     let table = api.get(&format!("{}?event=note.left&format=csv", urls::API_AUDIT_EXPORT)).await.assert(200);
     assert!(table.header("content-type").starts_with("text/csv"));
@@ -142,7 +143,9 @@ async fn no_secret_is_in_a_copy() {
     for format in ["ndjson", "csv"] {
         let copy = api.get(&format!("{}?format={format}", urls::API_AUDIT_EXPORT)).await.assert(200);
         assert!(copy.body.lines().count() > 10, "{}", copy.body);
-        for event in ["session.signed_in", "api_key.made", "personal_token.made", "note.left", "client_credentials.used"] {
+        for event in
+            ["session.signed_in", "api_key.made", "personal_token.made", "note.left", "client_credentials.used"]
+        {
             assert!(copy.body.contains(event), "{event} is not in the copy");
         }
         app.finds_no_secret_in(&copy.body);

@@ -8,8 +8,8 @@ use portcullis::config::AuditMode;
 use portcullis::schema::audit_events as table;
 use serde_json::{Value, json};
 
-use crate::support::behind::{Behind, ordinary};
 use crate::support::TestApp;
+use crate::support::behind::{Behind, ordinary};
 
 /// The details of the calls that are committed at this moment, as anybody else sees them.
 fn committed(url: &secrecy::SecretString) -> Vec<Value> {
@@ -44,10 +44,10 @@ async fn a_call_is_committed_before_the_server_behind_sees_it() {
     app.ask_behind("weather", &token, "tools/call", json!({ "name": "destroy" })).await.assert(403);
     let seen = seen.lock().unwrap().clone();
     let objects = |calls: &[Value]| calls.iter().map(|call| call["object"].clone()).collect::<Vec<_>>();
-    assert_eq!(seen.iter().map(|calls| objects(calls)).collect::<Vec<_>>(), [
-        vec![json!("look")],
-        vec![json!("look"), json!("change")]
-    ]);
+    assert_eq!(
+        seen.iter().map(|calls| objects(calls)).collect::<Vec<_>>(),
+        [vec![json!("look")], vec![json!("look"), json!("change")]]
+    );
     let all = committed(&app.database().url);
     assert_eq!((objects(&all).last(), &all[2]["decision"]), (Some(&json!("destroy")), &json!("needs_scope")));
 }

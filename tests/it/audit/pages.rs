@@ -21,7 +21,8 @@ async fn an_administrator_searches_and_sees_which_rule_decided() {
     note(&app, entry, &Origin::default(), app.clock().now() - TimeDelta::hours(2)).await;
     let page = root.get(&format!("{}?event=gateway.&user=ada", urls::AUDIT)).await.assert(200);
     let words = page.words();
-    for said in ["gateway.denied", "Refused", "2 hours ago", "ada", "warehouse · tools/call · drop_table", "analysts#2"] {
+    for said in ["gateway.denied", "Refused", "2 hours ago", "ada", "warehouse · tools/call · drop_table", "analysts#2"]
+    {
         assert!(words.contains(said), "{said}: {words}");
     }
     let simulator = format!("{}?user=ada&server=warehouse&tool=drop_table", urls::SIMULATE_POLICIES);

@@ -59,9 +59,9 @@ async fn each_filter_finds_what_it_says_and_nothing_else() {
     let ago = |hours| now - TimeDelta::hours(hours);
     note(&app, called("look", true).user(ada.user), &home, ago(1)).await;
     note(&app, called("change", false).user(ada.user), &Origin::default(), ago(2)).await;
-    note(&app, called("destroy", true).subject(SubjectId::Service(agent)), &Origin::default(), ago(3))
-        .await;
-    let other = json!({ "server": "bank", "method": "tools/call", "object": "pay 100 %", "by": { "person": ada.user } });
+    note(&app, called("destroy", true).subject(SubjectId::Service(agent)), &Origin::default(), ago(3)).await;
+    let other =
+        json!({ "server": "bank", "method": "tools/call", "object": "pay 100 %", "by": { "person": ada.user } });
     note(&app, Entry::new(Event::GatewayAllowed).detail(other), &Origin::default(), ago(49)).await;
 
     for (query, expected) in [
@@ -92,7 +92,9 @@ async fn each_filter_finds_what_it_says_and_nothing_else() {
     let exact = found(&api, "event=gateway.denied").await;
     assert_eq!(exact.len(), 1);
     assert_eq!((&exact[0]["user"], &exact[0]["outcome"]), (&json!("ada"), &json!("refused")));
-    assert!(found(&api, "event=session.").await.iter().all(|item| item["event"].as_str().unwrap().starts_with("session.")));
+    assert!(
+        found(&api, "event=session.").await.iter().all(|item| item["event"].as_str().unwrap().starts_with("session."))
+    );
 }
 
 #[tokio::test]
@@ -166,7 +168,8 @@ async fn the_trail_is_for_administrators_and_for_programs_that_the_operator_trus
     let app = TestApp::start().await;
     let root = app.root().await;
     let owner = app.in_workspace("owen", "owner").await;
-    let (reader, owner) = (Manager::new(&app, &root, "mgmt.read").await, Manager::new(&app, &owner, "mgmt.write").await);
+    let (reader, owner) =
+        (Manager::new(&app, &root, "mgmt.read").await, Manager::new(&app, &owner, "mgmt.write").await);
     for path in [urls::API_AUDIT_EVENTS, urls::API_AUDIT_EXPORT] {
         app.get(path).await.assert(401);
         let refused = reader.get(path).await.assert(403);
@@ -199,7 +202,10 @@ async fn asking_is_written_down_once_and_without_the_words() {
     api.get(&format!("{}?event=gateway.&limit=2&cursor={next}", urls::API_AUDIT_EVENTS)).await.assert(200);
     let told = app.events("audit.searched").await;
     assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!((&told[0]["filters"]["event"], &told[0]["filters"]["words"]), (&json!("gateway."), &json!("not written down")));
+    assert_eq!(
+        (&told[0]["filters"]["event"], &told[0]["filters"]["words"]),
+        (&json!("gateway."), &json!("not written down"))
+    );
     assert_eq!(told[1], json!({ "filters": { "event": "gateway." } }));
     let mine = found(&api, "event=audit.searched&user=root").await;
     assert!(mine.len() >= 2 && mine.iter().all(|item| item["user"] == "root"), "{mine:?}");

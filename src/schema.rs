@@ -123,8 +123,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Everything worth remembering, written in the transaction of the change itself.
-    audit_events (id) {
+    /// Everything worth remembering, a part for each month; a change is written in its own transaction.
+    audit_events (at, id) {
         /// The `id` column of the `audit_events` table.
         ///
         /// Its SQL type is `Uuid`.

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::Config;
 
 mod api_key;
+mod audit;
 mod bootstrap;
 mod client;
 mod config;
@@ -114,6 +115,9 @@ enum Command {
     /// See and change what groups may do at which servers
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Look up and copy who did what
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Make a workspace
     WorkspaceCreate(workspace::Create),
     /// List workspaces with their projects and folders
@@ -244,6 +248,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::RemoveFromGroups(verb) => verb.run(loaded.config, false),
         Command::ImportGroup(verb) => verb.run(loaded.config),
         Command::Policy(verb) => verb.run(loaded.config),
+        Command::Audit(verb) => verb.run(loaded.config),
         Command::WorkspaceCreate(verb) => verb.run(loaded.config),
         Command::WorkspaceList => workspace::list(loaded.config),
         Command::WorkspaceRename(verb) => verb.run(loaded.config),

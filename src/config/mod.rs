@@ -170,6 +170,9 @@ pub struct Lifetimes {
     pub unused_client: TimeDelta,
     /// The same, once it was used: longer than a grant, so that nobody who is connected is forgotten.
     pub idle_client: TimeDelta,
+    /// An event of the audit trail; `None` is forever. Auditors ask for a year (PCI DSS 10.5.1): with a month more, a whole one
+    /// can be looked back on, however long it takes them to come.
+    pub audit_events: Option<TimeDelta>,
     /// How long a key is published before it signs, and beyond the last token it signed.
     pub key_overlap: TimeDelta,
     /// How long a key signs before the next one takes over by itself.
@@ -193,6 +196,7 @@ impl Default for Lifetimes {
             personal_token: None,
             unused_client: TimeDelta::days(7),
             idle_client: TimeDelta::days(400),
+            audit_events: Some(TimeDelta::days(400)),
             key_overlap: TimeDelta::hours(1),
             signing_key: TimeDelta::days(90),
         }

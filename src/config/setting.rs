@@ -71,6 +71,8 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
+/// What an end that never comes is called.
+const FOREVER: &str = "forever";
 
 /// What most settings are: not secret, with a default.
 const PLAIN: Setting =
@@ -481,7 +483,7 @@ pub static SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "PORTCULLIS_AUDIT",
-        meaning: "When tokens of programs are written into the audit trail: in batches, or each before its answer begins.",
+        meaning: "When decisions at the gateway and tokens of programs are written down: in batches, or each before it counts.",
         allowed: "batched or strict",
         place: Place {
             set: |config, text| {
@@ -489,6 +491,23 @@ pub static SETTINGS: &[Setting] = &[
                 Some(())
             },
             show: |config| Some(config.audit.name().to_owned()),
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "PORTCULLIS_AUDIT_RETENTION",
+        meaning: "How long events stay in the audit trail; a month goes when all of it is older.",
+        allowed: "31d to 36500d, such as 400d, or forever",
+        place: Place {
+            set: |config, text| {
+                let within = |value: &TimeDelta| (31 * DAY..=100 * YEAR).contains(&value.num_seconds());
+                config.lifetimes.audit_events = match text.trim() {
+                    FOREVER => None,
+                    text => Some(TimeDelta::read(text).filter(within)?),
+                };
+                Some(())
+            },
+            show: |config| config.lifetimes.audit_events.map_or(Some(FOREVER.to_owned()), |kept| kept.show()),
         },
         ..PLAIN
     },

@@ -13,6 +13,8 @@ pub enum Lock {
     Expire,
     /// Forgetting clients that nobody uses.
     Reap,
+    /// Making and dropping months of the audit trail.
+    AuditMonths,
 }
 
 #[derive(diesel::QueryableByName)]

@@ -6,7 +6,9 @@ use std::time::Duration;
 pub use diesel::QueryResult;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AnsiTransactionManager as Transactions, AsyncPgConnection, TransactionManager};
+use diesel_async::{
+    AnsiTransactionManager as Transactions, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+};
 use futures_util::FutureExt;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -20,6 +22,7 @@ pub mod installation;
 mod latest;
 pub mod lock;
 pub mod migrations;
+pub mod months;
 pub mod pooler;
 pub mod tls;
 
@@ -68,6 +71,13 @@ impl Error {
             Self::Connect(_) | Self::Query(_) => false,
         }
     }
+
+    /// True when PostgreSQL gave up because there was too much to look at in the time that was left (57014).
+    pub fn is_too_much(&self) -> bool {
+        use diesel::result::Error as Query;
+        let words = "canceling statement due to statement timeout";
+        matches!(self, Self::Query(Query::DatabaseError(_, what)) if what.message() == words)
+    }
 }
 
 /// How long a request waits for a connection before it is told to come back.
@@ -105,17 +115,32 @@ impl Db {
     /// A request that is dropped half-way leaves its transaction open; the pool throws such a connection away.
     pub async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
         let mut conn = self.read().await?;
-        Transactions::begin_transaction(&mut *conn).await?;
-        match verb(&mut conn).await {
-            Ok(value) => {
-                Transactions::commit_transaction(&mut *conn).await?;
-                Ok(value)
-            }
-            Err(error) => {
-                Transactions::rollback_transaction(&mut *conn).await?;
-                Err(error.into())
-            }
-        }
+        in_transaction(&mut conn, verb).await
+    }
+
+    /// The same past any pooler, for what changes the schema: it waits for nobody longer than a moment, since whoever comes
+    /// after it waits behind it.
+    pub async fn rebuild<T>(&self, verb: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
+        let mut conn = self.direct().await?;
+        let work = async |conn: &mut Connection| {
+            conn.batch_execute("SET LOCAL lock_timeout = '2s'").await?;
+            verb(conn).await
+        };
+        in_transaction(&mut conn, work).await
+    }
+
+    /// A look at much, which ends after so long: [`Error::is_too_much`] then.
+    pub async fn look<T>(
+        &self,
+        patience: Duration,
+        verb: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, Error> {
+        let work = async |conn: &mut Connection| {
+            let limit = format!("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}", patience.as_millis());
+            conn.batch_execute(&limit).await?;
+            verb(conn).await
+        };
+        self.write(work).await
     }
 
     /// Runs a verb that is one statement: PostgreSQL makes that all or nothing by itself, in one round trip instead of three.
@@ -142,5 +167,22 @@ impl Db {
     /// Closes every idle connection and refuses new ones.
     pub fn close(&self) {
         self.pool.close();
+    }
+}
+
+async fn in_transaction<T>(
+    conn: &mut Connection,
+    verb: impl AsyncFnOnce(&mut Connection) -> QueryResult<T>,
+) -> Result<T, Error> {
+    Transactions::begin_transaction(conn).await?;
+    match verb(conn).await {
+        Ok(value) => {
+            Transactions::commit_transaction(conn).await?;
+            Ok(value)
+        }
+        Err(error) => {
+            Transactions::rollback_transaction(conn).await?;
+            Err(error.into())
+        }
     }
 }

@@ -28,6 +28,7 @@ pub mod return_to;
 mod see_other;
 pub mod signed_in;
 pub mod simulate;
+pub mod trail;
 pub mod upload;
 pub mod urls;
 

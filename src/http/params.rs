@@ -66,6 +66,11 @@ impl Params {
         self.flaw.as_ref()
     }
 
+    /// What they are called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// The value of a parameter that came exactly once.
     pub fn get(&self, name: &str) -> Option<&str> {
         match self.values.get(name).map(Vec::as_slice) {

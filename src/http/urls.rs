@@ -205,6 +205,10 @@ pub const API_GROUPS: &str = "/api/v1/groups";
 pub const API_GROUP: &str = "/api/v1/groups/{id}";
 /// Somebody in a group.
 pub const API_GROUP_MEMBER: &str = "/api/v1/groups/{id}/members/{name}";
+/// The audit trail.
+pub const API_AUDIT_EVENTS: &str = "/api/v1/audit-events";
+/// A copy of it, as a file.
+pub const API_AUDIT_EXPORT: &str = "/api/v1/audit-events/export";
 /// OAuth clients.
 pub const API_CLIENTS: &str = "/api/v1/clients";
 /// One of them.
@@ -253,6 +257,10 @@ pub const POLICIES: &str = "/admin/policies";
 pub const POLICY: &str = "/admin/policies/{id}";
 /// Might they, there, and why?
 pub const SIMULATE_POLICIES: &str = "/admin/policies/simulate";
+/// Administration → Audit.
+pub const AUDIT: &str = "/admin/audit";
+/// A copy of the trail, as a file.
+pub const AUDIT_EXPORT: &str = "/admin/audit/export";
 /// Administration → Connection doctor.
 pub const DOCTOR: &str = "/admin/doctor";
 /// Administration → Recent connections.

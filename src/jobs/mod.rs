@@ -3,6 +3,7 @@
 //! | Job | When | What |
 //! |---|---|---|
 //! | [`audit`] | five times a second, while there is something | writes down what hot paths decided |
+//! | [`audit_months`] | every hour, one node at a time | makes the next months of the audit trail, drops those past their time |
 //! | [`back_channel_logout`] | when a session ended, and every five seconds | tells apps that it did |
 //! | [`changes`] | when another node says so | reads again what this node remembers |
 //! | [`check_servers`] | every five minutes for each, one node at a time | looks how a server is, and which tools it has |
@@ -13,6 +14,7 @@
 //! | [`timeline`] | every second | writes down the steps of authorization attempts |
 
 pub mod audit;
+pub mod audit_months;
 pub mod back_channel_logout;
 pub mod changes;
 pub mod check_servers;
@@ -42,6 +44,7 @@ pub fn start(app: &Arc<App>) -> Running {
         tokio::spawn(timeline::run(Arc::clone(app))),
         tokio::spawn(last_used::run(Arc::clone(app))),
         tokio::spawn(audit::run(Arc::clone(app))),
+        tokio::spawn(audit_months::run(Arc::clone(app))),
         tokio::spawn(check_servers::run(Arc::clone(app))),
     ])
 }

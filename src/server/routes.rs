@@ -133,6 +133,7 @@ fn api(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig
     config.service(secret.default_service(web::to(api::only_delete)));
     config.configure(|config| workspaces(config, public_url, server));
     config.configure(|config| policies(config, public_url, server));
+    config.configure(|config| audit(config, public_url, server));
     config.configure(|config| keys(config, public_url, server));
     config.configure(|config| tokens(config, public_url, server));
     config.service(web::scope(urls::API).default_service(web::to(api::not_found)));
@@ -177,6 +178,16 @@ fn policies(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerC
     let member = at(urls::API_GROUP_MEMBER).route(web::put().to(groups::put_member));
     let member = member.route(web::delete().to(groups::delete_member));
     config.service(member.default_service(web::to(api::put_or_delete)));
+}
+
+/// The audit trail.
+fn audit(config: &mut ServiceConfig, public_url: &PublicUrl, server: &ServerConfig) {
+    use api::v1::audit_events;
+    let at = |path: &str| web::resource(path).wrap(allowed(public_url, server));
+    let list = at(urls::API_AUDIT_EVENTS).route(read(audit_events::list));
+    config.service(list.default_service(web::to(api::only_get)));
+    let export = at(urls::API_AUDIT_EXPORT).route(read(audit_events::export));
+    config.service(export.default_service(web::to(api::only_get)));
 }
 
 /// API keys.
@@ -306,6 +317,8 @@ fn pages(config: &mut ServiceConfig) {
                 .route(web::post().to(admin::policies::one::post)),
         )
         .service(web::resource(urls::FLOWS).route(read(admin::flows::get)))
+        .service(web::resource(urls::AUDIT).route(read(admin::audit::get)))
+        .service(web::resource(urls::AUDIT_EXPORT).route(read(admin::audit::export)))
         .service(web::resource(format!("{}/{{file}}", urls::STATIC)).route(read(assets::get)))
         .service(web::resource(urls::FAVICON).route(read(assets::favicon)));
 }

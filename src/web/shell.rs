@@ -70,6 +70,8 @@ pub enum Menu {
     Doctor,
     /// Recent connections.
     Flows,
+    /// Audit.
+    Audit,
 }
 
 /// One part of the sidebar, as a page shows it.
@@ -130,6 +132,7 @@ impl Menu {
         Self::Policies,
         Self::Doctor,
         Self::Flows,
+        Self::Audit,
     ];
 
     /// The part of the sidebar that it is in; *Administration* is for administrators.
@@ -144,6 +147,7 @@ impl Menu {
             Self::Policies => Section::Administration,
             Self::Doctor => Section::Administration,
             Self::Flows => Section::Administration,
+            Self::Audit => Section::Administration,
         }
     }
 
@@ -161,6 +165,7 @@ impl Menu {
             Self::Policies => site.policies(),
             Self::Doctor => site.doctor(),
             Self::Flows => site.flows(),
+            Self::Audit => site.audit(),
         }
     }
 
@@ -178,6 +183,7 @@ impl Menu {
             Self::Policies => "Policies",
             Self::Doctor => "Connection doctor",
             Self::Flows => "Recent connections",
+            Self::Audit => "Audit",
         }
     }
 }

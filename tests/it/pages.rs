@@ -6,6 +6,7 @@ use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use portcullis::http::assets::Asset;
 use portcullis::http::page::{Csp, ErrorPage, FormPostPage, Page, View};
+use portcullis::web::admin::audit::AuditPage;
 use portcullis::web::admin::doctor::DoctorPage;
 use portcullis::web::admin::flows::FlowsPage;
 use portcullis::web::admin::policies::list::PoliciesPage;
@@ -115,6 +116,7 @@ async fn every_page() -> Vec<Shown> {
     show("edit_server", server::edit::EditPage::samples(), &mut pages).await;
     show("workspace_itself", ItselfPage::samples(), &mut pages).await;
     show("doctor", DoctorPage::samples(), &mut pages).await;
+    show("audit", AuditPage::samples(), &mut pages).await;
     show("flows", FlowsPage::samples(), &mut pages).await;
     show("policies", PoliciesPage::samples(), &mut pages).await;
     show("policy", PolicyPage::samples(), &mut pages).await;

@@ -36,6 +36,30 @@ describe('Administration', () => {
     visitor.assertContent();
   });
 
+  for (const javaScriptEnabled of [true, false]) {
+    it(`searches the audit trail and hands out a copy${javaScriptEnabled ? '' : ', without JavaScript'}`, async (t) => {
+      const visitor = await home.visitor(t, { javaScriptEnabled });
+      await visitor.open('/admin/audit');
+      await visitor.signIn(ADMIN);
+      await visitor.page.getByRole('link', { name: 'Audit', exact: true }).waitFor();
+      await visitor.page.getByLabel('Event', { exact: true }).fill('session.');
+      await visitor.page.getByLabel('Outcome', { exact: true }).selectOption('Done');
+      await visitor.page.getByText('Who, where and when').click();
+      await visitor.page.getByLabel('Person or program').fill(ADMIN.username);
+      await visitor.press('Search');
+      const row = visitor.page.getByRole('row').filter({ hasText: 'session.signed_in' }).first();
+      assert.match(await row.innerText(), new RegExp(ADMIN.username));
+      await row.locator('summary').click();
+      assert.match(await row.innerText(), /127\.0\.0\.1/);
+      const [copy] = await Promise.all([visitor.page.waitForEvent('download'), visitor.page.getByRole('link', { name: 'Export as CSV' }).click()]);
+      assert.match(copy.suggestedFilename(), /^portcullis-audit-.*\.csv$/);
+      await visitor.page.getByLabel('Event', { exact: true }).fill('sesion.');
+      await visitor.press('Search');
+      assert.match(await visitor.text(), /it must be the name of an event/);
+      visitor.assertContent();
+    });
+  }
+
   it('is for administrators only', async (t) => {
     const carol = await home.server.addPerson('carol', 'chapel-thimble-meadow-63');
     const visitor = await home.visitor(t);

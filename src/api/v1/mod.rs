@@ -2,6 +2,7 @@
 
 pub mod access_tokens;
 pub mod api_keys;
+pub mod audit_events;
 pub mod clients;
 pub mod groups;
 pub mod mcp_server_tools;

@@ -55,6 +55,18 @@ impl Asked {
         self.params.get(name)
     }
 
+    /// Refuses a query with any other parameter: of a filter that is not known, nobody shall believe that it filters.
+    pub fn only(&self, names: &[&str]) -> Result<(), Problem> {
+        let is_known = |name: &&str| names.contains(name) || ["limit", "cursor"].contains(name);
+        match self.params.names().find(|name| !is_known(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let name: String = name.chars().take(40).collect();
+                Err(Problem::Malformed(format!("{name:?} is no parameter here; there are {}", names.join(", "))))
+            }
+        }
+    }
+
     /// The page of `found`, of which one more than asked for was looked up.
     pub fn page<T>(&self, found: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
         self.page_by(found, |item| key(item).to_owned())

@@ -256,6 +256,16 @@ impl Site {
         self.to(urls::SIMULATE_POLICIES)
     }
 
+    /// Administration → Audit.
+    pub fn audit(&self) -> String {
+        self.to(urls::AUDIT)
+    }
+
+    /// A copy of the trail, as a file.
+    pub fn audit_export(&self) -> String {
+        self.to(urls::AUDIT_EXPORT)
+    }
+
     /// Administration → Connection doctor.
     pub fn doctor(&self) -> String {
         self.to(urls::DOCTOR)

@@ -1,5 +1,6 @@
 //! Administration: what system administrators see and change.
 
+pub mod audit;
 pub mod doctor;
 pub mod flows;
 pub mod policies;

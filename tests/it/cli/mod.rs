@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod api_key;
+mod audit;
 mod client;
 mod doctor;
 mod issuer;

@@ -233,6 +233,11 @@ impl Node {
         self.0.installation.witness.note(secret);
     }
 
+    /// Fails when a secret of this installation is in there.
+    pub fn finds_no_secret_in(&self, text: &str) {
+        self.0.installation.witness.find_none_in(text);
+    }
+
     /// A request to this node under the installation's name, whatever port the node has.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.request_by(&self.0.installation.http, method, url)

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use diesel_async::SimpleAsyncConnection;
+use portcullis::audit::months;
+use portcullis::clock::Clock;
 use portcullis::crypto::Random;
 use portcullis::db::connect::Connector;
 use portcullis::db::embedded::{Embedded, EmbeddedSettings};
@@ -145,7 +147,10 @@ const ADMINISTRATORS: usize = 3;
 async fn make_template(admin: &SecretString, template: &SecretString) {
     let mut conn = Connector::new(admin).unwrap().connect().await.unwrap();
     conn.batch_execute(&format!("CREATE DATABASE {TEMPLATE} TEMPLATE template0")).await.unwrap();
-    migrations::run(&Db::new(template, template, 1).unwrap()).await.unwrap();
+    let db = Db::new(template, template, 1).unwrap();
+    migrations::run(&db).await.unwrap();
+    // What an hour later would be there.
+    db.rebuild(async |conn| months::prepare(conn, Clock::system().now()).await).await.unwrap();
 }
 
 /// An administrator, who does one errand after the other.

@@ -179,6 +179,17 @@ export const gallery = [
       await visitor.signIn(ADMIN);
     },
   ],
+  ['audit', (visitor) => settings(visitor, '/admin/audit')],
+  [
+    'audit-opened',
+    async (visitor) => {
+      await settings(visitor, '/admin/audit?event=session.&since=1h');
+      await visitor.page.locator('details.event summary').first().click();
+      await visitor.page.getByRole('heading', { level: 1 }).click();
+    },
+  ],
+  ['audit-nothing-found', (visitor) => settings(visitor, '/admin/audit?user=admin&server=nowhere')],
+  ['audit-wrong', (visitor) => settings(visitor, '/admin/audit?since=yesterday')],
   ['servers', (visitor) => settings(visitor, '/settings/workspaces/mcp-gateway/servers')],
   ['register-server', (visitor) => settings(visitor, '/settings/workspaces/mcp-gateway/register-server')],
   [

@@ -21,6 +21,7 @@ mod latest;
 pub mod lock;
 pub mod migrations;
 pub mod pooler;
+pub mod search;
 pub mod tls;
 
 /// A connection, inside or outside a transaction.

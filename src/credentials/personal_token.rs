@@ -194,6 +194,11 @@ pub async fn list(conn: &mut Connection, listing: &Listing, now: DateTime<Utc>) 
     query.select(PersonalToken::as_select()).load(conn).await
 }
 
+/// How many there are on all pages.
+pub async fn count(conn: &mut Connection, listing: &Listing, now: DateTime<Utc>) -> QueryResult<i64> {
+    chosen(listing, now).count().get_result(conn).await
+}
+
 fn chosen(listing: &Listing, now: DateTime<Utc>) -> Query<'_> {
     let mut query = table::table.into_boxed();
     if let Some(owner) = listing.owner {

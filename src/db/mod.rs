@@ -24,6 +24,7 @@ pub mod lock;
 pub mod migrations;
 pub mod months;
 pub mod pooler;
+pub mod search;
 pub mod tls;
 
 /// A connection, inside or outside a transaction.

@@ -1,6 +1,7 @@
 //! NOUN `flow_steps`: what happened on the way to a connection, without any secret.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::{count, max};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -8,7 +9,8 @@ use uuid::Uuid;
 use crate::audit::Origin;
 use crate::crypto::{Label, RootKeys};
 use crate::db::Connection;
-use crate::schema::flow_steps as table;
+use crate::db::search::containing;
+use crate::schema::{clients, flow_steps as table, users};
 use crate::types::{FlowId, UserId};
 
 /// A step of an attempt to connect.
@@ -135,10 +137,58 @@ pub async fn insert_all(conn: &mut Connection, steps: &[FlowStep]) -> QueryResul
     diesel::insert_into(table::table).values(steps).execute(conn).await.map(drop)
 }
 
-/// The latest steps, newest first.
+/// The latest steps of all attempts, newest first.
 pub async fn latest(conn: &mut Connection, limit: i64) -> QueryResult<Vec<FlowStep>> {
     let newest = table::table.order((table::at.desc(), table::id.desc())).limit(limit);
     newest.select(FlowStep::as_select()).load(conn).await
+}
+
+/// Which attempts are looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sought<'a> {
+    /// Those with this in the client's name or id or in the person's name, or from this address, or with this request.
+    pub text: &'a str,
+    /// Those of which something was refused.
+    pub refused: bool,
+}
+
+/// The steps that are like that. They are kept for a week, so that this reads no more than that.
+macro_rules! narrowed {
+    ($query:expr, $sought:expr) => {{
+        let mut query = $query.into_boxed();
+        if $sought.refused {
+            query = query.filter(table::outcome.eq("refused"));
+        }
+        if !$sought.text.is_empty() {
+            let (like, exactly) = (containing($sought.text), kept($sought.text));
+            let known = clients::table.filter(clients::name.ilike(like.clone())).select(clients::id.nullable());
+            let people = users::table.filter(users::username.ilike(like.clone())).select(users::id.nullable());
+            let says = table::client_id.ilike(like).or(table::client_id.eq_any(known));
+            let came = table::address.eq(exactly.clone()).or(table::request_id.eq(exactly));
+            query = query.filter(says.or(table::user_id.eq_any(people)).or(came));
+        }
+        query
+    }};
+}
+
+/// How many attempts are like that.
+pub async fn count_attempts(conn: &mut Connection, sought: Sought<'_>) -> QueryResult<i64> {
+    narrowed!(table::table.select(count(table::flow_id).aggregate_distinct()), sought).get_result(conn).await
+}
+
+/// A page of attempts, the one with the latest step first, each with all its steps in their order.
+pub async fn attempts(
+    conn: &mut Connection,
+    sought: Sought<'_>,
+    (skip, most): (i64, i64),
+) -> QueryResult<Vec<Vec<FlowStep>>> {
+    let latest = narrowed!(table::table.group_by(table::flow_id).select(table::flow_id), sought);
+    let latest = latest.order(max(table::at).desc()).then_order_by(table::flow_id).offset(skip).limit(most);
+    let ids: Vec<FlowId> = latest.load(conn).await?;
+    let steps = table::table.filter(table::flow_id.eq_any(&ids)).order((table::at, table::id));
+    let steps: Vec<FlowStep> = steps.select(FlowStep::as_select()).load(conn).await?;
+    let of = |id: &FlowId| steps.iter().filter(|step| step.flow_id == *id).cloned().collect();
+    Ok(ids.iter().map(of).collect())
 }
 
 /// Forgets steps from before `before`.

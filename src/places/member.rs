@@ -8,6 +8,7 @@ use diesel::sql_types::{Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
+use crate::db::search::containing;
 use crate::schema::{places, users, workspace_members};
 use crate::types::{PlaceId, UserId};
 
@@ -159,24 +160,82 @@ fn member((user, username, display_name, role, joined_at, is_disabled): Row) -> 
     Some(Member { user, username, display_name, role: Role::named(&role)?, joined_at, is_disabled })
 }
 
-/// At most `limit` members of a workspace by user name, those behind `after` if it is given, whose names contain `search`.
+/// Which members are looked for, and in which order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sought<'a> {
+    /// Those with this in one of their names.
+    pub search: &'a str,
+    /// Those who are this.
+    pub role: Option<Role>,
+    /// Those who may do nothing at all at present, or those who may.
+    pub is_disabled: Option<bool>,
+    /// In which order.
+    pub sort: Sort,
+    /// Those behind this user name, in that order.
+    pub after: Option<&'a str>,
+    /// How many before that are left out, besides.
+    pub skip: usize,
+}
+
+/// In which order members are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By user name.
+    #[default]
+    Name,
+    /// The most powerful first.
+    Role,
+    /// Those who came last first.
+    Newest,
+}
+
+impl Sort {
+    /// The order of that name; any other is the first.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "role" => Self::Role,
+            "newest" => Self::Newest,
+            _ => Self::Name,
+        }
+    }
+}
+
+/// The members of a workspace that are looked for: where they are joined with what is known of them as people.
+macro_rules! narrowed {
+    ($query:expr, $workspace:expr, $sought:expr) => {{
+        let mut query = $query.into_boxed().filter(workspace_members::workspace_id.eq($workspace));
+        if !$sought.search.is_empty() {
+            let like = containing($sought.search);
+            query = query.filter(users::username.ilike(like.clone()).or(users::display_name.ilike(like)));
+        }
+        if let Some(role) = $sought.role {
+            query = query.filter(workspace_members::role.eq(role.name()));
+        }
+        if let Some(is_disabled) = $sought.is_disabled {
+            query = query.filter(users::disabled_at.is_not_null().eq(is_disabled));
+        }
+        query
+    }};
+}
+
+/// At most `limit` members of a workspace.
 pub async fn of_workspace(
     conn: &mut Connection,
     workspace: PlaceId,
-    search: &str,
-    after: Option<&str>,
+    sought: Sought<'_>,
     limit: usize,
 ) -> QueryResult<Vec<Member>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let like = format!("%{}%", search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-    let rows: Vec<Row> = members()
-        .filter(workspace_members::workspace_id.eq(workspace))
-        .filter(users::username.ilike(like.clone()).or(users::display_name.ilike(like)))
-        .filter(users::username.gt(after.unwrap_or_default()))
-        .order(users::username)
-        .limit(limit)
-        .load(conn)
-        .await?;
+    let places = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let query = narrowed!(members(), workspace, sought);
+    let query = query.filter(users::username.gt(sought.after.unwrap_or_default()));
+    let query = match sought.sort {
+        Sort::Name => query.order(users::username),
+        Sort::Role => query
+            .order((workspace_members::role.ne("owner"), workspace_members::role.ne("admin")))
+            .then_order_by(users::username),
+        Sort::Newest => query.order(workspace_members::joined_at.desc()).then_order_by(users::username),
+    };
+    let rows: Vec<Row> = query.offset(places(sought.skip)).limit(places(limit)).load(conn).await?;
     Ok(rows.into_iter().filter_map(member).collect())
 }
 
@@ -197,7 +256,12 @@ pub async fn find(conn: &mut Connection, workspace: PlaceId, user: UserId) -> Qu
 
 /// How many are in a workspace.
 pub async fn count(conn: &mut Connection, workspace: PlaceId) -> QueryResult<i64> {
-    workspace_members::table.filter(workspace_members::workspace_id.eq(workspace)).count().get_result(conn).await
+    count_found(conn, workspace, Sought::default()).await
+}
+
+/// How many members of a workspace are like that.
+pub async fn count_found(conn: &mut Connection, workspace: PlaceId, sought: Sought<'_>) -> QueryResult<i64> {
+    narrowed!(workspace_members::table.inner_join(users::table), workspace, sought).count().get_result(conn).await
 }
 
 /// What somebody is in a workspace at this moment.

@@ -15,7 +15,7 @@ use crate::db::Connection;
 use crate::places::{PlacePath, Tree};
 use crate::schema::servers;
 use crate::types::{PlaceId, ServerId};
-pub use registered::{Health, Registered, Sought, after, find, named};
+pub use registered::{Health, Registered, Sort, Sought, after, count, find, named};
 
 /// How often somebody looks how a server is and which tools it has.
 const CHECKED_EVERY: TimeDelta = TimeDelta::minutes(5);

@@ -159,14 +159,16 @@ pub struct TreeNode {
     pub detail: String,
     /// True when it is chosen: with everything below it.
     pub chosen: bool,
+    /// True when what is below it is to be seen at once.
+    pub open: bool,
     /// What is below it; three levels are shown.
     pub below: Vec<TreeNode>,
 }
 
 impl TreeNode {
-    /// True when something below it is chosen.
+    /// True when something below it is chosen, or to be seen at once.
     pub fn narrows(&self) -> bool {
-        self.below.iter().any(|node| node.chosen || node.narrows())
+        self.open || self.below.iter().any(|node| node.chosen || node.narrows())
     }
 }
 
@@ -261,6 +263,8 @@ pub struct Toolbar {
 pub struct Pager {
     /// What is shown: "51 to 100 of 1,204 keys".
     pub shown: String,
+    /// Where the first page is, for a list that only goes forward.
+    pub first: Option<String>,
     /// Where the page before is.
     pub previous: Option<String>,
     /// Where the next one is.
@@ -270,7 +274,7 @@ pub struct Pager {
 impl Pager {
     /// True when there is nothing but this page.
     pub fn is_only_page(&self) -> bool {
-        self.previous.is_none() && self.next.is_none()
+        self.first.is_none() && self.previous.is_none() && self.next.is_none()
     }
 }
 

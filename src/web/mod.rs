@@ -7,6 +7,7 @@ pub mod consent;
 pub mod device;
 pub mod doors;
 pub mod home;
+pub mod list;
 pub mod passkeys;
 pub mod qr;
 pub mod reauthenticate;

@@ -15,8 +15,10 @@ pub struct Shell {
     pub csrf: String,
     /// True when they administer this installation, and see the pages for that.
     pub administers: bool,
-    /// The workspaces that they may work in, the present one among them.
+    /// The workspaces that they may work in, the present one among them; the first of many.
     pub workspaces: Vec<WorkspaceEntry>,
+    /// True when there are more.
+    pub more_workspaces: bool,
     /// The page they are on, where the menu has it.
     pub here: Option<Menu>,
 }
@@ -191,11 +193,13 @@ impl Menu {
 impl Shell {
     /// The frame around a page of this person.
     pub fn of(app: &App, signed_in: &SignedIn, here: impl Into<Option<Menu>>) -> Self {
+        let (workspaces, more_workspaces) = workspaces(app, signed_in);
         Self {
             person: Foreign::new(&signed_in.person.display_name),
             csrf: signed_in.csrf_token(&app.keys),
             administers: signed_in.person.is_admin,
-            workspaces: workspaces(app, signed_in),
+            workspaces,
+            more_workspaces,
             here: here.into(),
         }
     }
@@ -230,6 +234,7 @@ impl Shell {
             csrf: "sample-csrf".to_owned(),
             administers: here.is_some_and(|menu| menu.section() == Section::Administration),
             workspaces: vec![WorkspaceEntry::only()],
+            more_workspaces: false,
             here,
         }
     }
@@ -238,11 +243,16 @@ impl Shell {
     pub fn with_workspaces(self) -> Self {
         let other = |name: &str, title| WorkspaceEntry { name: name.to_owned(), title, here: false };
         let others = [other("acme", Foreign::new("Acme Research")), other("hostile", Foreign::hostile_sample())];
-        Self { workspaces: [WorkspaceEntry::only()].into_iter().chain(others).collect(), ..self }
+        let workspaces = [WorkspaceEntry::only()].into_iter().chain(others).collect();
+        Self { workspaces, more_workspaces: true, ..self }
     }
 }
 
-fn workspaces(app: &App, signed_in: &SignedIn) -> Vec<WorkspaceEntry> {
+/// As many are in the switcher, which is on every page; the list of workspaces finds the others.
+const SWITCHED: usize = 10;
+
+/// Those of the switcher, the present one among them, and whether there are more.
+fn workspaces(app: &App, signed_in: &SignedIn) -> (Vec<WorkspaceEntry>, bool) {
     let tree = app.places.tree();
     let here = signed_in.workspace(&tree).map(|place| place.id);
     let entry = |place: &Place| WorkspaceEntry {
@@ -250,7 +260,12 @@ fn workspaces(app: &App, signed_in: &SignedIn) -> Vec<WorkspaceEntry> {
         title: Foreign::new(&place.title),
         here: Some(place.id) == here,
     };
-    signed_in.workspaces(&tree).into_iter().map(entry).collect()
+    let all = signed_in.workspaces(&tree);
+    let more = all.len() > SWITCHED;
+    // The present one comes first where it would not be among them.
+    let unseen = all.iter().skip(SWITCHED).find(|place| Some(place.id) == here);
+    let shown = unseen.into_iter().chain(all.iter().take(SWITCHED - usize::from(unseen.is_some())));
+    (shown.map(|place| entry(place)).collect(), more)
 }
 
 impl WorkspaceEntry {

@@ -93,7 +93,8 @@ struct Change {
     approve: Option<String>,
 }
 
-/// `GET /api/v1/mcp-servers/{id}/tools`: what it has, and what it had not long ago, by name.
+/// `GET /api/v1/mcp-servers/{id}/tools`: what it has, and what it had not long ago, by name; narrowed by `search`, which looks
+/// into names and descriptions.
 pub async fn list(
     app: Data<App>,
     known: Known,
@@ -104,7 +105,10 @@ pub async fn list(
     let (server, _) = found(&app, &known, &id, Verb::Read).await?;
     let mut conn = app.db.read().await?;
     let tools = tool::of_server(&mut conn, server.id).await.map_err(db::Error::from)?;
-    let behind = tools.iter().filter(|tool| asked.after.as_ref().is_none_or(|after| tool.name > *after));
+    let is_meant =
+        |tool: &&Tool| asked.finds([&tool.name, tool.definition["description"].as_str().unwrap_or_default()]);
+    let behind =
+        tools.iter().filter(is_meant).filter(|tool| asked.after.as_ref().is_none_or(|after| tool.name > *after));
     let items: Vec<Item> = behind.take(asked.limit + 1).map(|tool| Item::new(tool, &server)).collect();
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.name)))
 }

@@ -141,7 +141,7 @@ impl Body {
 }
 
 /// `GET /api/v1/mcp-servers`: the registered servers of the places that the caller manages, by name, switched on or not;
-/// narrowed by `workspace`, `enabled`, `tag`, and `q`, which looks into names and descriptions.
+/// narrowed by `workspace`, `enabled`, `tag`, and `search` (or `q`), which looks into names and descriptions.
 pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(&request)?;
     let tree = app.tree().await?;
@@ -158,8 +158,8 @@ pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) 
         Some(_) => return Err(Problem::BadRequest("enabled must be true or false")),
     };
     let only = viewer.narrowing.server;
-    let (tag, text, after) = (asked.get("tag"), asked.get("q"), asked.after.as_deref());
-    let sought = Sought { places: &seen, only, enabled, tag, text, after };
+    let (tag, text) = (asked.get("tag"), asked.get("search").or(asked.get("q")));
+    let sought = Sought { places: &seen, only, enabled, tag, text, after: asked.after.as_deref(), ..Sought::default() };
     let mut conn = app.db.read().await?;
     let found = server::after(&mut conn, sought, asked.limit + 1).await.map_err(db::Error::from)?;
     let items: Vec<Item> = found.into_iter().filter_map(|server| Item::new(&app, server, &tree)).collect();

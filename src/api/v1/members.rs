@@ -18,7 +18,7 @@ use crate::http::origin::origin_of;
 use crate::http::urls;
 use crate::identity::membership::{self, Membership, Refusal};
 use crate::places::Role;
-use crate::places::member::{self, Member};
+use crate::places::member::{self, Member, Sought};
 use crate::types::{PlaceId, UserId, Verb};
 
 /// Somebody in a workspace.
@@ -72,7 +72,7 @@ impl From<RoleName> for Role {
     }
 }
 
-/// `GET …/members`: by user name.
+/// `GET …/members`: by user name; narrowed by `search`, which looks into their names.
 pub async fn list(
     app: Data<App>,
     known: Known,
@@ -82,7 +82,9 @@ pub async fn list(
     let workspace = workspace(&app, &known, &id, Verb::Read).await?;
     let asked = Asked::of(&request)?;
     let mut conn = app.db.read().await?;
-    let found = member::of_workspace(&mut conn, workspace, "", asked.after.as_deref(), asked.limit + 1).await;
+    let sought =
+        Sought { search: asked.get("search").unwrap_or_default(), after: asked.after.as_deref(), ..Sought::default() };
+    let found = member::of_workspace(&mut conn, workspace, sought, asked.limit + 1).await;
     let items: Vec<Item> = found.map_err(db::Error::from)?.into_iter().map(Item::from).collect();
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.username)))
 }

@@ -50,6 +50,12 @@ impl Asked {
         Ok(Self { after: after.transpose()?, limit, params })
     }
 
+    /// True of something with what is looked for (`search`) in one of these texts, whatever its case.
+    pub fn finds<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> bool {
+        let wanted = self.get("search").unwrap_or_default().to_lowercase();
+        wanted.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(&wanted))
+    }
+
     /// Another parameter of the query.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.params.get(name)

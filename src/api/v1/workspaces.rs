@@ -58,12 +58,12 @@ struct Change {
     title: Option<String>,
 }
 
-/// `GET /api/v1/workspaces`: those that the caller manages, by name.
+/// `GET /api/v1/workspaces`: those that the caller manages, by name; narrowed by `search`, which looks into titles and paths.
 pub async fn list(app: Data<App>, known: Known, request: HttpRequest) -> Result<HttpResponse, Problem> {
     listed(&app, &known, &request, |kind| kind == Kind::Workspace).await
 }
 
-/// `GET /api/v1/places`: the projects and folders of those, by path.
+/// `GET /api/v1/places`: the projects and folders of those, by path; narrowed alike.
 pub async fn list_places(app: Data<App>, known: Known, request: HttpRequest) -> Result<HttpResponse, Problem> {
     listed(&app, &known, &request, |kind| kind != Kind::Workspace).await
 }
@@ -80,6 +80,7 @@ async fn listed(
     let seen = tree.those(|path| known.reaches(Thing::Places, Verb::Read, path));
     let places = seen.into_iter().filter_map(|id| tree.get(id)).filter(|place| wanted(place.kind));
     let mut items: Vec<Item> = places.filter_map(|place| Item::new(place, &tree)).collect();
+    items.retain(|item| asked.finds([item.title.as_str(), &item.path]));
     items.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     items.retain(|item| asked.after.as_ref().is_none_or(|after| item.path > *after));
     items.truncate(asked.limit + 1);

@@ -10,6 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Client, ClientOrigin, Row};
 use crate::db::Connection;
+use crate::db::search::containing;
 use crate::grants::client_ownership::{ClientOwnership, Rank};
 use crate::schema::{client_ownerships, clients, grants, users};
 use crate::types::{PlaceId, UserId};
@@ -213,8 +214,7 @@ impl Wanted<'_> {
         match self.search.filter(|text| !text.is_empty()) {
             None => query,
             Some(text) => {
-                let text = text.replace('\0', "");
-                let part = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+                let part = containing(text);
                 query.filter(clients::name.ilike(part.clone()).or(clients::id.ilike(part)))
             }
         }

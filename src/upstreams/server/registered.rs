@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::db::Connection;
+use crate::db::search::containing;
 use crate::schema::servers;
 use crate::types::{PlaceId, ServerId};
 
@@ -141,13 +142,50 @@ pub struct Sought<'a> {
     pub tag: Option<&'a str>,
     /// Those with this in their name or description.
     pub text: Option<&'a str>,
-    /// Those behind this name.
+    /// Those that were found like that.
+    pub health: Option<Health>,
+    /// In which order.
+    pub sort: Sort,
+    /// Those behind this name, in the order of names.
     pub after: Option<&'a str>,
+    /// How many before that are left out, besides.
+    pub skip: usize,
 }
 
-/// At most `limit` registered servers by name.
+/// In which order servers are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By name.
+    #[default]
+    Name,
+    /// The newest first.
+    Newest,
+}
+
+impl Sort {
+    /// The order of that name; any other is the first.
+    pub fn named(name: &str) -> Self {
+        if name == "newest" { Self::Newest } else { Self::Name }
+    }
+}
+
+/// At most `limit` registered servers.
 pub async fn after(conn: &mut Connection, sought: Sought<'_>, limit: usize) -> QueryResult<Vec<Registered>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let places = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let there = narrowed(sought).offset(places(sought.skip)).limit(places(limit));
+    let there = match sought.sort {
+        Sort::Name => there.order(servers::name),
+        Sort::Newest => there.order(servers::created_at.desc()).then_order_by(servers::name),
+    };
+    there.select(Registered::as_select()).load(conn).await
+}
+
+/// How many there are on all pages.
+pub async fn count(conn: &mut Connection, sought: Sought<'_>) -> QueryResult<i64> {
+    narrowed(sought).count().get_result(conn).await
+}
+
+fn narrowed(sought: Sought<'_>) -> servers::BoxedQuery<'_, Pg> {
     let mut there = servers::table.into_boxed().filter(servers::place_id.eq_any(sought.places));
     if let Some(only) = sought.only {
         there = there.filter(servers::id.eq(only));
@@ -155,17 +193,20 @@ pub async fn after(conn: &mut Connection, sought: Sought<'_>, limit: usize) -> Q
     if let Some(enabled) = sought.enabled {
         there = there.filter(servers::enabled.eq(enabled));
     }
+    if let Some(health) = sought.health {
+        there = there.filter(servers::health.eq(health.name()));
+    }
     if let Some(tag) = sought.tag {
         there = there.filter(servers::tags.contains(vec![Some(tag)]));
     }
     if let Some(text) = sought.text {
-        let like = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let like = containing(text);
         there = there.filter(servers::name.ilike(like.clone()).or(servers::description.ilike(like)));
     }
-    if let Some(name) = sought.after {
-        there = there.filter(servers::name.gt(name));
+    match sought.after {
+        Some(name) => there.filter(servers::name.gt(name)),
+        None => there,
     }
-    there.order(servers::name).limit(limit).select(Registered::as_select()).load(conn).await
 }
 
 /// The server of that id.

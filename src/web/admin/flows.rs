@@ -8,59 +8,55 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::app::App;
 use crate::db;
 use crate::grants::client::{self, Client};
-use crate::grants::flow_step::{self, FlowStage, FlowStep};
+use crate::grants::flow_step::{self, FlowStage, FlowStep, Sought};
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{Administrator, PageError, Refusal, SignedIn};
-use crate::identity::{Person, user};
+use crate::identity::User;
+use crate::types::UserId;
+use crate::web::components::{Pager, Toolbar};
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
 
-/// As many steps are read.
-const LATEST: i64 = 300;
-/// As many attempts are shown.
-const SHOWN: usize = 40;
+const LIST: List = List {
+    label: "Search by client, person, address or request",
+    nouns: ["attempt", "attempts"],
+    sorts: &[],
+    shows: &[("", "All"), ("refused", "With a refusal")],
+    on_a_page: 20,
+};
 
 /// `GET /admin/flows`.
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     Administrator(signed_in): Administrator,
+    asked: Asked,
 ) -> Result<Page<FlowsPage>, PageError> {
-    list(&app, &signed_in).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
+    list(&app, &signed_in, &asked).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
-async fn list(app: &App, signed_in: &SignedIn) -> Result<FlowsPage, db::Error> {
+async fn list(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<FlowsPage, db::Error> {
     // What happened on this node a moment ago is what somebody has just been asked about.
     app.timeline.write(&app.db).await?;
-    let now = app.clock.now();
+    let (now, site) = (app.clock.now(), Site::of(&app.config.server.public_url));
+    let sought = Sought { text: asked.query(), refused: LIST.show(asked) == "refused" };
     let mut conn = app.db.read().await?;
-    let flows = by_attempt(flow_step::latest(&mut conn, LATEST).await?);
+    let part = LIST.part(asked, flow_step::count_attempts(&mut conn, sought).await?);
+    let places = |number: usize| i64::try_from(number).unwrap_or_default();
+    let flows = flow_step::attempts(&mut conn, sought, (places(part.skip), places(part.most))).await?;
     let ids: Vec<&str> = flows.iter().flatten().filter_map(|step| step.client_id.as_deref()).collect();
     let clients = client::find_all(&mut conn, &ids).await?;
-    let mut rows = Vec::new();
-    for steps in &flows {
-        let person = match steps.iter().find_map(|step| step.user_id) {
-            Some(id) => user::person(&mut conn, id).await?,
-            None => None,
-        };
-        rows.extend(FlowRow::of(steps, &clients, person.as_ref(), now));
-    }
-    let site = Site::of(&app.config.server.public_url);
-    Ok(FlowsPage { site, shell: Shell::of(app, signed_in, Menu::Flows), flows: rows })
-}
-
-/// The attempts, the one with the latest step first; the steps of each in their order.
-fn by_attempt(newest_first: Vec<FlowStep>) -> Vec<Vec<FlowStep>> {
-    let mut flows: Vec<Vec<FlowStep>> = Vec::new();
-    for step in newest_first {
-        let is_same = |flow: &Vec<FlowStep>| flow.iter().any(|known| known.flow_id == step.flow_id);
-        match flows.iter().position(is_same) {
-            Some(place) => flows[place].insert(0, step),
-            None if flows.len() < SHOWN => flows.push(vec![step]),
-            None => {}
-        }
-    }
-    flows
+    let people: Vec<UserId> = flows.iter().flatten().filter_map(|step| step.user_id).collect();
+    let people = User::names(&mut conn, &people).await?;
+    Ok(FlowsPage {
+        toolbar: LIST.toolbar(asked, &site.flows()),
+        pager: LIST.pager(asked, &site.flows(), part),
+        is_narrowed: LIST.is_narrowed(asked),
+        flows: flows.iter().filter_map(|steps| FlowRow::of(steps, &clients, &people, now)).collect(),
+        shell: Shell::of(app, signed_in, Menu::Flows),
+        site,
+    })
 }
 
 /// The latest attempts.
@@ -71,8 +67,14 @@ pub struct FlowsPage {
     pub site: Site,
     /// The frame around it.
     pub shell: Shell,
+    /// Above them.
+    pub toolbar: Toolbar,
     /// The attempts, the latest first.
     pub flows: Vec<FlowRow>,
+    /// Below them.
+    pub pager: Pager,
+    /// True when only some are asked for.
+    pub is_narrowed: bool,
 }
 
 /// One attempt.
@@ -119,10 +121,12 @@ pub struct StepRow {
 }
 
 impl FlowRow {
-    fn of(steps: &[FlowStep], clients: &[Client], person: Option<&Person>, now: DateTime<Utc>) -> Option<Self> {
+    fn of(steps: &[FlowStep], clients: &[Client], people: &[(UserId, String)], now: DateTime<Utc>) -> Option<Self> {
         let last = steps.last()?;
         let id = steps.iter().find_map(|step| step.client_id.as_deref());
         let known = clients.iter().find(|client| Some(client.id.as_str()) == id);
+        let user = steps.iter().find_map(|step| step.user_id);
+        let person = people.iter().find(|(id, _)| Some(*id) == user);
         let name = known.map(|client| client.name.as_str()).or(id).unwrap_or("An unnamed client");
         let state = match last.outcome.as_str() {
             "refused" => State::Refused,
@@ -132,7 +136,7 @@ impl FlowRow {
         Some(Self {
             client: Foreign::new(name),
             client_id: id.map(Foreign::passage),
-            person: person.map(|person| Foreign::new(&person.username)),
+            person: person.map(|(_, name)| Foreign::new(name)),
             state,
             steps: steps.iter().map(|step| StepRow::of(step, now)).collect(),
         })
@@ -214,8 +218,17 @@ impl FlowsPage {
             state: State::Refused,
             steps: vec![step(FlowStage::Registration, true, Foreign::hostile_sample(), 3600)],
         };
-        let page = |flows| Self { site: Site::sample(), shell: Shell::sample(Menu::Flows), flows };
-        vec![page(Vec::new()), page(vec![connected, refused])]
+        let (plain, path) = (Asked::default(), Site::sample().flows());
+        let page = |flows: Vec<FlowRow>| Self {
+            toolbar: LIST.toolbar(&plain, &path),
+            pager: LIST.pager(&plain, &path, LIST.part(&plain, flows.len())),
+            is_narrowed: false,
+            shell: Shell::sample(Menu::Flows),
+            site: Site::sample(),
+            flows,
+        };
+        let nothing_found = Self { is_narrowed: true, ..page(Vec::new()) };
+        vec![page(Vec::new()), nothing_found, page(vec![connected, refused])]
     }
 }
 

@@ -19,28 +19,21 @@ use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::places::Tree;
 use crate::types::{Scope, known_scopes as known};
-use crate::web::components::{Choice, Crumb, Pager, Toolbar, link};
+use crate::web::components::{Crumb, Pager, Toolbar, link};
 use crate::web::confirm::ConfirmPage;
 use crate::web::consent::within;
 use crate::web::doors::Door;
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::{self, Identity, Moment, ScopeWords};
 
-/// As many apps are on one page.
-const ON_A_PAGE: usize = 20;
-
-/// What of the list is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct AppsQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    sort: String,
-    #[serde(default)]
-    page: String,
-    /// The client that was just disconnected, or `all`.
-    ended: Option<String>,
-}
+const LIST: List = List {
+    label: "Search connected apps",
+    nouns: ["app", "apps"],
+    sorts: &[("used", "Last used first"), ("newest", "Newest first"), ("name", "By name")],
+    shows: &[],
+    on_a_page: 20,
+};
 
 /// Which app is meant: none for all of them.
 #[derive(Debug, Default, Deserialize)]
@@ -56,9 +49,9 @@ pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
-    query: Query<AppsQuery>,
+    asked: Asked,
 ) -> Result<Page<AppsPage>, PageError> {
-    let page = list(&app, &signed_in, &query).await;
+    let page = list(&app, &signed_in, &asked).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
@@ -131,26 +124,25 @@ async fn connected(conn: &mut Connection, app: &App, signed_in: &SignedIn) -> Re
     Ok(all)
 }
 
-async fn list(app: &App, signed_in: &SignedIn, query: &AppsQuery) -> Result<AppsPage, db::Error> {
+async fn list(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<AppsPage, db::Error> {
     let (now, site) = (app.clock.now(), Site::of(&app.config.server.public_url));
     let mut conn = app.db.read().await?;
     let all = connected(&mut conn, app, signed_in).await?;
-    let notice = match query.ended.as_deref() {
-        Some(ALL) if all.is_empty() => Some("No app can act as you any more.".to_owned()),
-        Some(ended) if all.iter().all(|app| app.known.client.id != ended) => {
+    let notice = match asked.get("ended") {
+        "" => None,
+        ALL if all.is_empty() => Some("No app can act as you any more.".to_owned()),
+        ended if all.iter().all(|app| app.known.client.id != ended) => {
             let gone = Listed::find(&mut conn, ended).await?;
             gone.map(|known| AppsPage::revoked(&Foreign::new(&known.client.name), &Foreign::new("Portcullis")))
         }
         _ => None,
     };
-    let (total, found) = (all.len(), query.chosen(all));
-    let (matching, first) = (found.len(), (query.number() - 1) * ON_A_PAGE);
-    let tree = app.places.tree();
-    let shown = found.iter().skip(first).take(ON_A_PAGE);
-    let apps: Vec<AppRow> = shown.map(|connected| row(app, &site, connected, &tree, now)).collect();
+    let (total, tree) = (all.len(), app.places.tree());
+    let (shown, pager) = LIST.page(asked, &site.apps(), chosen(asked, all));
+    let apps = shown.iter().map(|connected| row(app, &site, connected, &tree, now)).collect();
     Ok(AppsPage {
-        toolbar: query.toolbar(&site),
-        pager: query.pager(&site, apps.len(), matching),
+        toolbar: LIST.toolbar(asked, &site.apps()),
+        pager,
         is_empty: total == 0,
         shell: Shell::of(app, signed_in, Menu::Apps),
         apps,
@@ -223,53 +215,17 @@ fn row(app: &App, site: &Site, connected: &Connected, tree: &Tree, now: DateTime
     }
 }
 
-impl AppsQuery {
-    /// Those that are looked for, in the order that is asked for.
-    fn chosen(&self, all: Vec<Connected>) -> Vec<Connected> {
-        let wanted = self.q.trim().to_lowercase();
-        let is_meant = |app: &Connected| app.known.client.name.to_lowercase().contains(&wanted);
-        let mut found: Vec<Connected> = all.into_iter().filter(is_meant).collect();
-        match self.sort.as_str() {
-            "name" => found.sort_by_key(|app| app.known.client.name.to_lowercase()),
-            "newest" => found.sort_by_key(|app| std::cmp::Reverse(app.since())),
-            // As they came.
-            _ => {}
-        }
-        found
+/// Those that are looked for, in the order that is asked for.
+fn chosen(asked: &Asked, all: Vec<Connected>) -> Vec<Connected> {
+    let is_meant = |app: &Connected| asked.finds([app.known.client.name.as_str()]);
+    let mut found: Vec<Connected> = all.into_iter().filter(is_meant).collect();
+    match LIST.sort(asked) {
+        "name" => found.sort_by_key(|app| app.known.client.name.to_lowercase()),
+        "newest" => found.sort_by_key(|app| std::cmp::Reverse(app.since())),
+        // As they came.
+        _ => {}
     }
-
-    fn toolbar(&self, site: &Site) -> Toolbar {
-        let choice = |value: &str, words| Choice::new(value, words).chosen(self.sort == value);
-        Toolbar {
-            action: site.apps(),
-            label: "Search connected apps".to_owned(),
-            query: self.q.clone(),
-            sorts: vec![choice("used", "Last used first"), choice("newest", "Newest first"), choice("name", "By name")],
-            filters: Vec::new(),
-        }
-    }
-
-    fn pager(&self, site: &Site, on_this_page: usize, all: usize) -> Pager {
-        let (number, first) = (self.number(), (self.number() - 1) * ON_A_PAGE);
-        let plural = if all == 1 { "" } else { "s" };
-        let shown = match on_this_page {
-            0 => format!("{all} app{plural}"),
-            _ => format!("{} to {} of {all} app{plural}", first + 1, first + on_this_page),
-        };
-        let at = |number: usize| {
-            link(&site.apps(), &[("q", self.q.trim()), ("sort", &self.sort), ("page", &number.to_string())])
-        };
-        Pager {
-            shown,
-            previous: (number > 1).then(|| at(number - 1)),
-            next: (on_this_page > 0 && first + on_this_page < all).then(|| at(number + 1)),
-        }
-    }
-
-    /// Which page; one that makes no sense is the first.
-    fn number(&self) -> usize {
-        self.page.parse().ok().filter(|number| (1..=1_000_000).contains(number)).unwrap_or(1)
-    }
+    found
 }
 
 /// The list of what is connected.
@@ -359,10 +315,10 @@ impl AppsPage {
             scopes: vec![words::scope("\"><script>alert(1)</script>")],
             ..claude.clone()
         };
-        let query = AppsQuery { q: "\"><script>".to_owned(), page: "2".to_owned(), ..AppsQuery::default() };
-        let page = |apps: Vec<AppRow>, query: &AppsQuery, notice| Self {
-            toolbar: query.toolbar(&site),
-            pager: query.pager(&site, apps.len(), 50),
+        let (plain, query) = (Asked::default(), Asked::of("q=\"><script>&page=2"));
+        let page = |apps: Vec<AppRow>, asked: &Asked, notice| Self {
+            toolbar: LIST.toolbar(asked, &site.apps()),
+            pager: LIST.pager(asked, &site.apps(), LIST.part(asked, 50)),
             is_empty: apps.is_empty(),
             shell: Shell::sample(Menu::Apps),
             apps,
@@ -371,9 +327,9 @@ impl AppsPage {
         };
         let revoked = Self::revoked(&cursor.client, &cursor.server);
         vec![
-            page(vec![claude.clone(), cursor], &AppsQuery::default(), None),
-            page(vec![claude], &AppsQuery::default(), Some(revoked)),
-            page(Vec::new(), &AppsQuery::default(), None),
+            page(vec![claude.clone(), cursor], &plain, None),
+            page(vec![claude], &plain, Some(revoked)),
+            page(Vec::new(), &plain, None),
             Self { is_empty: false, ..page(Vec::new(), &query, None) },
             page(vec![hostile], &query, Some(Self::revoked(&Foreign::hostile_sample(), &Foreign::hostile_sample()))),
         ]

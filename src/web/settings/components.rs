@@ -104,6 +104,7 @@ impl ComponentsPage {
             rows: rows(now),
             pager: Pager {
                 shown: "51 to 100 of 1,204 keys".to_owned(),
+                first: None,
                 previous: Some(site.apps()),
                 next: Some(site.apps()),
             },

@@ -1,6 +1,6 @@
 //! Settings → Sessions: the browsers in which somebody is signed in, and the end of each.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,15 +16,20 @@ use crate::http::{PageError, PageForm, Refusal, SignedIn, cookies, see_other, ur
 use crate::identity::Session;
 use crate::identity::end_sessions::{EndSessions, Which, end_sessions};
 use crate::types::SessionId;
+use crate::web::components::{Pager, Toolbar};
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
 
-/// What leads here.
-#[derive(Debug, Deserialize)]
-pub struct SessionsQuery {
-    /// How many were just ended.
-    ended: Option<usize>,
-}
+const LIST: List = List {
+    label: "Search sessions",
+    nouns: ["session", "sessions"],
+    sorts: &[("seen", "Last seen first"), ("newest", "Newest first")],
+    shows: &[],
+    on_a_page: 20,
+};
+/// Where somebody has so few sessions, there is nothing to search.
+const FEW: usize = 5;
 
 /// What the buttons send: the id of a session, or which of them.
 #[derive(Debug, Deserialize)]
@@ -44,9 +49,9 @@ pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
-    query: Query<SessionsQuery>,
+    asked: Asked,
 ) -> Result<Page<SessionsPage>, PageError> {
-    let page = list(&app, &signed_in, query.ended).await;
+    let page = list(&app, &signed_in, &asked).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
@@ -77,24 +82,42 @@ pub async fn post(
     }
 }
 
-async fn list(app: &App, signed_in: &SignedIn, ended: Option<usize>) -> Result<SessionsPage, db::Error> {
+async fn list(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<SessionsPage, db::Error> {
     let now = app.clock.now();
     let mut conn = app.db.read().await?;
     let sessions = Session::of_user(&mut conn, signed_in.person.id, app.config.lifetimes.session_idle, now).await?;
-    let row = |session: &Session| SessionRow {
+    let row = |session: Session| SessionRow {
+        is_here: session.id == signed_in.session.id,
         id: session.id,
         device: device(session.user_agent.as_deref()),
-        address: session.address.clone(),
+        address: session.address,
         since: Moment::new(session.created_at, now),
         last_seen: Moment::new(session.last_seen_at, now),
-        is_here: session.id == signed_in.session.id,
     };
+    let site = Site::of(&app.config.server.public_url);
+    let (path, all) = (site.sessions(), sessions.len());
+    let (sessions, pager) = LIST.page(asked, &path, chosen(asked, sessions).into_iter().map(row).collect());
     Ok(SessionsPage {
-        site: Site::of(&app.config.server.public_url),
+        toolbar: (all > FEW).then(|| LIST.toolbar(asked, &path)),
+        has_others: all > 1,
         shell: Shell::of(app, signed_in, Menu::Sessions),
-        sessions: sessions.iter().map(row).collect(),
-        notice: ended.map(SessionsPage::ended),
+        notice: asked.id("ended").map(SessionsPage::ended),
+        sessions,
+        pager,
+        site,
     })
+}
+
+/// Those that are looked for, in the order that is asked for.
+fn chosen(asked: &Asked, mut sessions: Vec<Session>) -> Vec<Session> {
+    sessions.retain(|session| {
+        let device = device(session.user_agent.as_deref());
+        asked.finds([device.as_str(), session.address.as_deref().unwrap_or_default()])
+    });
+    if LIST.sort(asked) == "newest" {
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+    }
+    sessions
 }
 
 /// The list of sessions.
@@ -105,8 +128,14 @@ pub struct SessionsPage {
     pub site: Site,
     /// The frame around it.
     pub shell: Shell,
-    /// The last used first.
+    /// Above the list, where it is long enough to be searched.
+    pub toolbar: Option<Toolbar>,
+    /// The sessions, the last used first unless another order is asked for.
     pub sessions: Vec<SessionRow>,
+    /// Below the list.
+    pub pager: Pager,
+    /// True when there is any but the one that shows the page.
+    pub has_others: bool,
     /// What has just been done.
     pub notice: Option<String>,
 }
@@ -138,11 +167,6 @@ impl SessionsPage {
         }
     }
 
-    /// True when there is more than this one.
-    pub fn has_others(&self) -> bool {
-        self.sessions.iter().any(|session| !session.is_here)
-    }
-
     /// The page in each of its states.
     pub fn samples() -> Vec<Self> {
         let now = DateTime::<Utc>::from_timestamp(1_795_000_000, 0).unwrap_or_default();
@@ -163,12 +187,25 @@ impl SessionsPage {
             last_seen: ago(24 * 3),
             is_here: false,
         };
-        let page =
-            |sessions, notice| Self { site: Site::sample(), shell: Shell::sample(Menu::Sessions), sessions, notice };
+        let page = |asked: &Asked, sessions: Vec<SessionRow>, all: usize, notice| {
+            let (site, path) = (Site::sample(), Site::sample().sessions());
+            Self {
+                toolbar: (all > FEW).then(|| LIST.toolbar(asked, &path)),
+                pager: LIST.pager(asked, &path, LIST.part(asked, all)),
+                shell: Shell::sample(Menu::Sessions),
+                has_others: all > 1,
+                sessions,
+                notice,
+                site,
+            }
+        };
+        let plain = Asked::default();
         vec![
-            page(vec![here.clone(), other], None),
-            page(vec![here.clone()], Some(Self::ended(3))),
-            page(vec![here], Some(Self::ended(0))),
+            page(&plain, vec![here.clone(), other.clone()], 2, None),
+            page(&plain, vec![here.clone()], 1, Some(Self::ended(3))),
+            page(&plain, vec![here], 1, Some(Self::ended(0))),
+            page(&Asked::of("q=<script>&page=2"), vec![other], 90, None),
+            page(&Asked::of("q=nothing"), Vec::new(), 90, None),
         ]
     }
 }

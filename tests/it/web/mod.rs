@@ -8,6 +8,7 @@ mod consent;
 mod doctor;
 mod jwt_token;
 mod keys;
+mod lists;
 mod making;
 mod passkeys;
 mod policies;

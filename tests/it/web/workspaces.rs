@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use portcullis::http::urls;
-use portcullis::places::Role;
+use portcullis::places::{Role, member};
 use portcullis::types::PlaceId;
 
 use crate::support::{Answer, Browser, TestApp};
@@ -37,7 +37,7 @@ async fn forged(person: &Browser, action: &str, fields: &[(&str, &str)]) -> Answ
 
 async fn roles(app: &TestApp, workspace: PlaceId) -> Vec<(String, Role)> {
     let mut conn = app.db().read().await.unwrap();
-    let members = portcullis::places::member::of_workspace(&mut conn, workspace, "", None, 100).await.unwrap();
+    let members = member::of_workspace(&mut conn, workspace, member::Sought::default(), 100).await.unwrap();
     members.into_iter().map(|member| (member.username, member.role)).collect()
 }
 

@@ -14,18 +14,28 @@ use crate::http::upload::Upload;
 use crate::http::{Administrator, Fresh, PageError, Refusal, SignedIn};
 use crate::policies::dialect::{self, Import};
 use crate::policies::import::Imported;
-use crate::policies::{Listing, Policy, import, policy};
+use crate::policies::{Draft, Listing, Policy, import, policy};
 use crate::types::PolicyId;
-use crate::web::components::Errors;
+use crate::web::components::{Errors, Pager, Toolbar};
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
+
+const LIST: List = List {
+    label: "Search policies",
+    nouns: ["policy", "policies"],
+    sorts: &[("name", "By name"), ("changed", "Last changed first")],
+    shows: &[("", "All"), ("nobody", "For nobody")],
+    on_a_page: 50,
+};
 
 /// `GET /admin/policies`.
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     Administrator(signed_in): Administrator,
+    asked: Asked,
 ) -> Result<Page<PoliciesPage>, PageError> {
-    page(&app, &signed_in).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
+    page(&app, &signed_in, &asked).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
 /// `POST /admin/policies`: takes in a document, pasted or as a file; everything in it or nothing.
@@ -44,12 +54,12 @@ pub async fn post(
             Ok(read) => take_in(&app, &request, &signed_in, &read).await?,
             Err(fault) => {
                 let errors = Errors::one("document", format!("{fault}."));
-                return Ok(PoliciesPage { errors, document, ..page(&app, &signed_in).await? });
+                return Ok(PoliciesPage { errors, document, ..page(&app, &signed_in, &Asked::default()).await? });
             }
         };
         Ok(PoliciesPage {
             imported: imported.words().lines().map(Foreign::passage).collect(),
-            ..page(&app, &signed_in).await?
+            ..page(&app, &signed_in, &Asked::default()).await?
         })
     };
     let shown: Result<PoliciesPage, db::Error> = done.await;
@@ -67,11 +77,27 @@ async fn take_in(
     app.rule(async |conn| import::import(conn, document, by).await).await
 }
 
-async fn page(app: &App, signed_in: &SignedIn) -> Result<PoliciesPage, db::Error> {
+async fn page(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<PoliciesPage, db::Error> {
     let all = policy::all(&mut *app.db.read().await?).await?;
-    let site = Site::of(&app.config.server.public_url);
-    let rows = all.iter().map(|policy| PolicyRow::of(policy, &site)).collect();
-    Ok(PoliciesPage::new(site, Shell::of(app, signed_in, Menu::Policies), rows))
+    let (site, is_empty) = (Site::of(&app.config.server.public_url), all.is_empty());
+    let (shown, pager) = LIST.page(asked, &site.policies(), chosen(asked, all));
+    let rows = shown.iter().map(|policy| PolicyRow::of(policy, &site)).collect();
+    let page = PoliciesPage::new(site, Shell::of(app, signed_in, Menu::Policies), asked, rows);
+    Ok(PoliciesPage { pager, is_empty, ..page })
+}
+
+/// Those that are looked for, by their names, whom they are for and at which servers, in the order that is asked for.
+fn chosen(asked: &Asked, mut all: Vec<Policy>) -> Vec<Policy> {
+    all.retain(|policy| {
+        let Draft { name, description, groups, rules, .. } = &policy.draft;
+        let texts = [name, description].into_iter().chain(groups).map(String::as_str);
+        let is_shown = LIST.show(asked).is_empty() || groups.is_empty();
+        is_shown && asked.finds(texts.chain(rules.iter().map(|rule| rule.server.as_str())))
+    });
+    if LIST.sort(asked) == "changed" {
+        all.sort_by_key(|policy| std::cmp::Reverse(policy.changed_at));
+    }
+    all
 }
 
 /// All policies.
@@ -82,8 +108,14 @@ pub struct PoliciesPage {
     pub site: Site,
     /// The frame around it.
     pub shell: Shell,
-    /// The policies, by name.
+    /// Above the list.
+    pub toolbar: Toolbar,
+    /// The policies, by name unless another order is asked for.
     pub rows: Vec<PolicyRow>,
+    /// Below the list.
+    pub pager: Pager,
+    /// True when there is none at all.
+    pub is_empty: bool,
     /// What was typed.
     pub document: String,
     /// What is wrong with it.
@@ -99,8 +131,8 @@ pub struct PolicyRow {
     pub href: String,
     /// Its name.
     pub name: Foreign,
-    /// What it is for.
-    pub description: Foreign,
+    /// What it is for, if somebody said.
+    pub description: Option<Foreign>,
     /// Whom.
     pub groups: Vec<Foreign>,
     /// How many rules it has.
@@ -112,7 +144,8 @@ impl PolicyRow {
         Self {
             href: site.policy(policy.id),
             name: Foreign::new(&policy.draft.name),
-            description: Foreign::passage(&policy.draft.description),
+            description: (!policy.draft.description.is_empty())
+                .then(|| Foreign::passage(&policy.draft.description)),
             groups: policy.draft.groups.iter().map(|group| Foreign::new(group)).collect(),
             rules: policy.draft.rules.len(),
         }
@@ -120,8 +153,18 @@ impl PolicyRow {
 }
 
 impl PoliciesPage {
-    fn new(site: Site, shell: Shell, rows: Vec<PolicyRow>) -> Self {
-        Self { site, shell, rows, document: String::new(), errors: Errors::none(), imported: Vec::new() }
+    fn new(site: Site, shell: Shell, asked: &Asked, rows: Vec<PolicyRow>) -> Self {
+        Self {
+            toolbar: LIST.toolbar(asked, &site.policies()),
+            pager: LIST.pager(asked, &site.policies(), LIST.part(asked, rows.len())),
+            is_empty: rows.is_empty(),
+            site,
+            shell,
+            rows,
+            document: String::new(),
+            errors: Errors::none(),
+            imported: Vec::new(),
+        }
     }
 
     /// The page in each of its states.
@@ -129,7 +172,7 @@ impl PoliciesPage {
         let row = |name: Foreign, groups: &[&str], rules| PolicyRow {
             href: Site::sample().policy(PolicyId::fresh()),
             name,
-            description: Foreign::passage("What analysts may do"),
+            description: Some(Foreign::passage("What analysts may do")),
             groups: groups.iter().map(|group| Foreign::new(group)).collect(),
             rules,
         };
@@ -141,11 +184,13 @@ impl PoliciesPage {
             ),
             row(Foreign::hostile_sample(), &[], 0),
         ];
-        let page = |rows| Self::new(Site::sample(), Shell::sample(Menu::Policies), rows);
+        let plain = Asked::default();
+        let page = |rows| Self::new(Site::sample(), Shell::sample(Menu::Policies), &plain, rows);
         let errors =
             Errors::one("document", "/server_access/0/servr: this field is not known here; is it \"server\"?.");
         vec![
             page(Vec::new()),
+            Self { is_empty: false, ..page(Vec::new()) },
             page(rows.clone()),
             Self { errors, document: "{\"server_access\": [</textarea>".to_owned(), ..page(rows.clone()) },
             Self { imported: vec![Foreign::passage("made public-mcp-users")], ..page(rows) },

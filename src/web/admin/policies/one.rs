@@ -1,7 +1,7 @@
 //! Administration → Policies → one of them: its rules as a table, and as the text that they are edited in.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
@@ -14,20 +14,23 @@ use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{Administrator, Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::policies::save::{self, Saved};
-use crate::policies::{Draft, Effect, Listing, Policy, Reading, Rule, policy};
+use crate::policies::{Draft, Effect, Listing, Pattern, Policy, Reading, Rule, policy};
 use crate::types::PolicyId;
-use crate::web::components::{Badge, Crumb, Errors, Tone, link};
+use crate::web::components::{Badge, Crumb, Errors, Pager, Tone, Toolbar, link};
 use crate::web::confirm::ConfirmPage;
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 
-/// What is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct PolicyQuery {
-    /// Present when *Remove policy* was pressed.
-    remove: Option<String>,
-    /// Present after it was saved.
-    saved: Option<String>,
-}
+/// Its rules. A denial wins wherever it stands, so they have one order, that of the document.
+const LIST: List = List {
+    label: "Search rules",
+    nouns: ["rule", "rules"],
+    sorts: &[],
+    shows: &[("", "All"), ("allow", "Allow"), ("deny", "Deny")],
+    on_a_page: 50,
+};
+/// Where there are so few, there is nothing to search.
+const FEW: usize = 5;
 
 /// What the forms of the page send.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -54,20 +57,18 @@ pub async fn get(
     Administrator(signed_in): Administrator,
     fresh: Result<Fresh<SignedIn>, PageError>,
     id: Path<String>,
-    query: Query<PolicyQuery>,
+    asked: Asked,
 ) -> Result<HttpResponse, PageError> {
-    if query.remove.is_some() {
+    let is_removed = !asked.get("remove").is_empty();
+    if is_removed {
         fresh?;
     }
     let shown = async {
         let found = found(&app, &id).await?;
         let (site, shell) = (Site::of(&app.config.server.public_url), Shell::of(&app, &signed_in, Menu::Policies));
-        Ok(match query.remove {
-            Some(_) => Page(question(site, shell, &found)).into_response(),
-            None => {
-                let page = PolicyPage::new(site, shell, &found);
-                Page(PolicyPage { is_saved: query.saved.is_some(), ..page }).into_response()
-            }
+        Ok(match is_removed {
+            true => Page(question(site, shell, &found)).into_response(),
+            false => Page(PolicyPage::new(site, shell, &found, &asked)).into_response(),
         })
     };
     shown.await.map_err(|refusal: Refusal| refusal.to(&request))
@@ -99,7 +100,8 @@ pub async fn post(
                 see_other(&link(&here, &[("saved", "yes")])).finish()
             }
             Some(problem) => {
-                let page = PolicyPage::new(site, Shell::of(&app, &signed_in, Menu::Policies), &found);
+                let shell = Shell::of(&app, &signed_in, Menu::Policies);
+                let page = PolicyPage::new(site, shell, &found, &Asked::default());
                 let errors = Errors::one("document", problem);
                 Page(PolicyPage { errors, document: form.document.clone(), ..page }).into_response()
             }
@@ -179,8 +181,14 @@ pub struct PolicyPage {
     pub description: Option<Foreign>,
     /// Whom.
     pub groups: Vec<Foreign>,
+    /// Above its rules, where there are enough of them to be searched.
+    pub toolbar: Option<Toolbar>,
     /// Its rules.
     pub rules: Vec<RuleRow>,
+    /// Below them.
+    pub pager: Pager,
+    /// True when it has none.
+    pub is_empty: bool,
     /// What is kept for another system.
     pub kept: Vec<Foreign>,
     /// It as text, or what was typed.
@@ -231,9 +239,23 @@ impl RuleRow {
     }
 }
 
+/// The rules that are looked for, each with the how manieth it is.
+fn chosen<'r>(asked: &Asked, rules: &'r [Rule]) -> Vec<(usize, &'r Rule)> {
+    let show = LIST.show(asked);
+    let is_meant = |(_, rule): &(usize, &'r Rule)| {
+        let effect = if rule.effect == Effect::Allow { "allow" } else { "deny" };
+        let named = [&rule.methods, &rule.tools, &rule.prompts, &rule.resources].into_iter().flatten();
+        let texts = std::iter::once(&rule.server).chain(named).map(Pattern::as_str);
+        (show.is_empty() || show == effect) && asked.finds(texts.chain(rule.condition.as_deref()))
+    };
+    rules.iter().enumerate().filter(is_meant).collect()
+}
+
 impl PolicyPage {
-    fn new(site: Site, shell: Shell, policy: &Policy) -> Self {
+    fn new(site: Site, shell: Shell, policy: &Policy, asked: &Asked) -> Self {
         let (draft, href) = (&policy.draft, site.policy(policy.id));
+        let (shown, pager) = LIST.page(asked, &href, chosen(asked, &draft.rules));
+        let toolbar = (draft.rules.len() > FEW).then(|| LIST.toolbar(asked, &href));
         Self {
             above: vec![Crumb { href: site.policies(), label: "Policies".to_owned() }],
             site,
@@ -243,11 +265,14 @@ impl PolicyPage {
             name: Foreign::new(&draft.name),
             description: (!draft.description.is_empty()).then(|| Foreign::passage(&draft.description)),
             groups: draft.groups.iter().map(|group| Foreign::new(group)).collect(),
-            rules: draft.rules.iter().enumerate().map(|(place, rule)| RuleRow::of(place, rule)).collect(),
+            toolbar,
+            rules: shown.into_iter().map(|(place, rule)| RuleRow::of(place, rule)).collect(),
+            pager,
+            is_empty: draft.rules.is_empty(),
             kept: draft.permissions.keys().map(|name| Foreign::new(name)).collect(),
             document: format!("{:#}", draft.in_own_words()),
             errors: Errors::none(),
-            is_saved: false,
+            is_saved: !asked.get("saved").is_empty(),
             command: format!("portcullis policy export '{}'", draft.name.replace('\'', "'\\''")),
         }
     }
@@ -271,7 +296,8 @@ impl PolicyPage {
         };
         let full = policy(Draft::read(&Reading::of(&document)).unwrap_or_default());
         let empty = policy(Draft { name: "empty".to_owned(), ..Draft::default() });
-        let page = |policy: &Policy| Self::new(Site::sample(), Shell::sample(Menu::Policies), policy);
+        let plain = Asked::default();
+        let page = |policy: &Policy| Self::new(Site::sample(), Shell::sample(Menu::Policies), policy, &plain);
         let errors = Errors::one("document", "/rules/0/effect: an effect is allow or deny.");
         vec![
             page(&full),

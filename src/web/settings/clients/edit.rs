@@ -75,6 +75,9 @@ async fn change(
         let page = page(app, signed_in, &known, &form.fields, errors).await?;
         Ok(Page(page).into_response())
     };
+    if form.fields.scoping.looks() {
+        return again(errors).await;
+    }
     let maker = known.ownership.as_ref().map(|_| subject(signed_in));
     let Some(understood) = form.fields.understood(&*app.tree().await?, maker.as_ref(), &mut errors) else {
         return again(errors).await;

@@ -1,10 +1,9 @@
 //! The clients of a workspace that somebody registered.
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
 
 use super::{chosen_workspace, manages, people, type_words};
 use crate::app::App;
@@ -13,40 +12,31 @@ use crate::grants::client::{Client, Listed, Sort, State, Wanted, Whose};
 use crate::grants::{client_logo, grant};
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, Refusal, SignedIn, urls};
-use crate::web::components::{Badge, Choice, Pager, Tab, Tone, Toolbar, link};
+use crate::web::components::{Badge, Pager, Tab, Tone, Toolbar};
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::{self, Moment};
 
-/// As many clients are on one page.
-const ON_A_PAGE: i64 = 50;
-
-/// What of the list is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    sort: String,
-    #[serde(default)]
-    show: String,
-    #[serde(default)]
-    page: String,
-    /// What was just done, in a word.
-    #[serde(default)]
-    done: String,
-}
+/// Both lists of clients.
+pub(super) const LIST: List = List {
+    label: "Search clients",
+    nouns: ["client", "clients"],
+    sorts: &[("newest", "Newest first"), ("name", "By name"), ("used", "Last used first")],
+    shows: &[("all", "All"), ("active", "Active"), ("disabled", "Disabled")],
+    on_a_page: 50,
+};
 
 /// `GET /settings/clients`.
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
-    query: Query<ListQuery>,
+    asked: Asked,
 ) -> Result<Page<ListPage>, PageError> {
-    list(&app, &signed_in, &query).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
+    list(&app, &signed_in, &asked).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
-async fn list(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<ListPage, db::Error> {
+async fn list(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<ListPage, db::Error> {
     let site = Site::of(&app.config.server.public_url);
     let shell = Shell::of(app, signed_in, Menu::Clients);
     let (workspace, person) = (chosen_workspace(signed_in, &*app.tree().await?), &signed_in.person);
@@ -57,8 +47,9 @@ async fn list(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<List
         and_of_nobody: person.is_admin,
     };
     let (now, mut conn) = (app.clock.now(), app.db.read().await?);
-    let wanted = query.wanted(whose);
-    let (all, found) = (wanted.count(&mut conn, now).await?, wanted.page(&mut conn, now).await?);
+    let wanted = wanted(asked, whose);
+    let part = LIST.part(asked, wanted.count(&mut conn, now).await?);
+    let found = Wanted { skip: i64::try_from(part.skip).unwrap_or_default(), ..wanted }.page(&mut conn, now).await?;
     let ids: Vec<&str> = found.iter().map(|known| known.client.id.as_str()).collect();
     let connected = grant::people_of(&mut conn, &ids, now).await?;
     let logos = client_logo::digests(&mut conn, &ids).await?;
@@ -82,11 +73,11 @@ async fn list(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<List
     let rows: Vec<ClientRow> = found.iter().map(row).collect();
     Ok(ListPage {
         tabs: tabs(&site, false),
-        toolbar: query.toolbar(site.clients(), "Search clients"),
-        pager: query.pager(&site.clients(), rows.len(), all, "client"),
-        is_narrowed: query.is_narrowed(),
+        toolbar: LIST.toolbar(asked, &site.clients()),
+        pager: LIST.pager(asked, &site.clients(), part),
+        is_narrowed: LIST.is_narrowed(asked),
         shows_tabs: manages || person.workspaces.manages_any(),
-        notice: notice(&query.done),
+        notice: notice(asked.get("done")),
         rows,
         shell,
         site,
@@ -117,86 +108,20 @@ fn notice(done: &str) -> Option<&'static str> {
     }
 }
 
-impl ListQuery {
-    /// What it asks of a list of these clients.
-    pub(super) fn wanted(&self, whose: Whose) -> Wanted<'_> {
-        let sort = match self.sort.as_str() {
-            "name" => Sort::Name,
-            "used" => Sort::Used,
-            _ => Sort::Newest,
-        };
-        let state = match self.show.as_str() {
-            "active" => State::Active,
-            "disabled" => State::Disabled,
-            _ => State::Any,
-        };
-        let skip = (self.number() - 1) * ON_A_PAGE;
-        Wanted { whose, search: Some(self.q.trim()), state, sort, after: None, skip, most: ON_A_PAGE }
-    }
-
-    /// True when something else than everything is shown.
-    pub(super) fn is_narrowed(&self) -> bool {
-        !self.q.trim().is_empty() || matches!(self.show.as_str(), "active" | "disabled")
-    }
-
-    /// What stands above the list.
-    pub(super) fn toolbar(&self, action: String, label: &str) -> Toolbar {
-        let choice = |chosen: &str, value: &str, words| Choice::new(value, words).chosen(chosen == value);
-        let sort = match self.sort.as_str() {
-            known @ ("name" | "used") => known,
-            _ => "newest",
-        };
-        let show = match self.show.as_str() {
-            known @ ("active" | "disabled") => known,
-            _ => "all",
-        };
-        Toolbar {
-            action,
-            label: label.to_owned(),
-            query: self.q.clone(),
-            sorts: vec![
-                choice(sort, "newest", "Newest first"),
-                choice(sort, "name", "By name"),
-                choice(sort, "used", "Last used first"),
-            ],
-            filters: vec![
-                choice(show, "all", "All"),
-                choice(show, "active", "Active"),
-                choice(show, "disabled", "Disabled"),
-            ],
-        }
-    }
-
-    /// What stands below it.
-    pub(super) fn pager(&self, path: &str, on_this_page: usize, all: i64, noun: &str) -> Pager {
-        let number = self.number();
-        let first = (number - 1) * ON_A_PAGE + 1;
-        let last = first - 1 + i64::try_from(on_this_page).unwrap_or(ON_A_PAGE);
-        let plural = if all == 1 { "" } else { "s" };
-        let shown = match on_this_page {
-            0 => format!("{all} {noun}{plural}"),
-            _ => format!("{first} to {last} of {all} {noun}{plural}"),
-        };
-        let at = |number: i64| {
-            let number = number.to_string();
-            link(path, &[("q", self.q.trim()), ("sort", &self.sort), ("show", &self.show), ("page", &number)])
-        };
-        Pager {
-            shown,
-            previous: (number > 1).then(|| at(number - 1)),
-            next: (on_this_page > 0 && last < all).then(|| at(number + 1)),
-        }
-    }
-
-    /// How many were just removed, if that is what was done.
-    pub(super) fn done(&self) -> Option<u64> {
-        self.done.parse().ok()
-    }
-
-    /// Which page; one that makes no sense is the first.
-    fn number(&self) -> i64 {
-        self.page.parse().ok().filter(|number| (1..=1_000_000).contains(number)).unwrap_or(1)
-    }
+/// What the URL asks of a list of these clients.
+pub(super) fn wanted<'a>(asked: &'a Asked, whose: Whose) -> Wanted<'a> {
+    let sort = match LIST.sort(asked) {
+        "name" => Sort::Name,
+        "used" => Sort::Used,
+        _ => Sort::Newest,
+    };
+    let state = match LIST.show(asked) {
+        "active" => State::Active,
+        "disabled" => State::Disabled,
+        _ => State::Any,
+    };
+    let most = i64::try_from(LIST.on_a_page).unwrap_or_default();
+    Wanted { whose, search: Some(asked.query()), state, sort, after: None, skip: 0, most }
 }
 
 /// The list.
@@ -274,13 +199,12 @@ impl ListPage {
         };
         let hostile =
             ClientRow { name: Foreign::hostile_sample(), registrar: Foreign::hostile_sample(), ..editor.clone() };
-        let query =
-            ListQuery { q: "<script>alert(1)</script>".to_owned(), page: "2".to_owned(), ..ListQuery::default() };
-        let page = |rows: Vec<ClientRow>, query: &ListQuery, done| Self {
+        let (plain, query) = (Asked::default(), Asked::of("q=<script>alert(1)</script>&page=2"));
+        let page = |rows: Vec<ClientRow>, asked: &Asked, done| Self {
             tabs: tabs(&site, false),
-            toolbar: query.toolbar(site.clients(), "Search clients"),
-            pager: query.pager(&site.clients(), rows.len(), 120, "client"),
-            is_narrowed: query.is_narrowed(),
+            toolbar: LIST.toolbar(asked, &site.clients()),
+            pager: LIST.pager(asked, &site.clients(), LIST.part(asked, 120)),
+            is_narrowed: LIST.is_narrowed(asked),
             shows_tabs: rows.len() > 1,
             notice: notice(done),
             rows,
@@ -288,9 +212,9 @@ impl ListPage {
             site: site.clone(),
         };
         vec![
-            page(vec![notes.clone(), editor], &ListQuery::default(), ""),
+            page(vec![notes.clone(), editor], &plain, ""),
             page(vec![notes, hostile], &query, "removed"),
-            page(Vec::new(), &ListQuery::default(), ""),
+            page(Vec::new(), &plain, ""),
             page(Vec::new(), &query, ""),
         ]
     }

@@ -96,6 +96,9 @@ async fn make(app: &App, request: &HttpRequest, signed_in: &SignedIn, form: &New
         let page = page(app, signed_in, form, errors, preview).await?;
         Ok(Page(page).into_response())
     };
+    if form.fields.scoping.looks() {
+        return again(errors, None).await;
+    }
     let workspace = signed_in.workspace(&tree);
     let understood = understood(&tree, signed_in, form, &mut errors);
     let (Some((method, understood)), Some(workspace)) = (understood, workspace) else {

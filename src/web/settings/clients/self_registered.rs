@@ -1,17 +1,17 @@
 //! The clients that registered themselves, or that a document on the web describes: where they came from, and whether
 //! anybody still uses them.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::list::{ListQuery, state, tabs};
+use super::list::{self, state, tabs, wanted};
 use super::people;
 use crate::app::App;
 use crate::db::{self, Connection};
-use crate::grants::client::{Client, Listed, Whose};
+use crate::grants::client::{Client, Listed, Wanted, Whose};
 use crate::grants::client_ownership::Rank;
 use crate::grants::disable::{self, By};
 use crate::grants::grant;
@@ -21,8 +21,11 @@ use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{Administrator, Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::web::components::{Badge, Pager, Tab, Toolbar};
 use crate::web::consent::Destination;
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::{Identity, Moment};
+
+const LIST: List = List { label: "Search self-registered clients", ..list::LIST };
 
 /// What *Disable* and *Enable* send.
 #[derive(Debug, Default, Deserialize)]
@@ -40,13 +43,13 @@ pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
-    query: Query<ListQuery>,
+    asked: Asked,
 ) -> Result<Page<SelfRegisteredPage>, PageError> {
     let person = &signed_in.person;
     if !person.is_admin && !person.workspaces.manages_any() {
         return Err(Refusal::NotAdministrator.to(&request));
     }
-    list(&app, &signed_in, &query).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
+    found(&app, &signed_in, &asked).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
 /// `POST /settings/clients/self-registered`: cuts one off, or lets it act again.
@@ -67,11 +70,12 @@ pub async fn post(
     Ok(see_other(&app.at(urls::SELF_REGISTERED_CLIENTS)).finish())
 }
 
-async fn list(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<SelfRegisteredPage, db::Error> {
+async fn found(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<SelfRegisteredPage, db::Error> {
     let site = Site::of(&app.config.server.public_url);
     let (now, mut conn) = (app.clock.now(), app.db.read().await?);
-    let wanted = query.wanted(Whose::SelfMade);
-    let (all, found) = (wanted.count(&mut conn, now).await?, wanted.page(&mut conn, now).await?);
+    let wanted = wanted(asked, Whose::SelfMade);
+    let part = LIST.part(asked, wanted.count(&mut conn, now).await?);
+    let found = Wanted { skip: i64::try_from(part.skip).unwrap_or_default(), ..wanted }.page(&mut conn, now).await?;
     let ids: Vec<&str> = found.iter().map(|known| known.client.id.as_str()).collect();
     let connected = grant::people_of(&mut conn, &ids, now).await?;
     let (tree, administers) = (app.places.tree(), signed_in.person.is_admin);
@@ -96,16 +100,16 @@ async fn list(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<Self
     let rows: Vec<SelfMadeRow> = found.iter().map(row).collect();
     Ok(SelfRegisteredPage {
         tabs: tabs(&site, true),
-        toolbar: query.toolbar(site.self_registered_clients(), "Search self-registered clients"),
-        pager: query.pager(&site.self_registered_clients(), rows.len(), all, "client"),
-        is_narrowed: query.is_narrowed(),
+        toolbar: LIST.toolbar(asked, &site.self_registered_clients()),
+        pager: LIST.pager(asked, &site.self_registered_clients(), part),
+        is_narrowed: LIST.is_narrowed(asked),
         administers,
         notice: None,
         rows,
         shell: Shell::of(app, signed_in, Menu::Clients),
         site,
     }
-    .saying(query.done()))
+    .saying(asked.id("done")))
 }
 
 /// The list.
@@ -204,11 +208,11 @@ impl SelfRegisteredPage {
             answers: Some(Destination::App(Foreign::hostile_sample())),
             ..cursor.clone()
         };
-        let query = ListQuery::default();
+        let plain = Asked::default();
         let page = |rows: Vec<SelfMadeRow>, administers| Self {
             tabs: tabs(&site, true),
-            toolbar: query.toolbar(site.self_registered_clients(), "Search self-registered clients"),
-            pager: query.pager(&site.self_registered_clients(), rows.len(), 2, "client"),
+            toolbar: LIST.toolbar(&plain, &site.self_registered_clients()),
+            pager: LIST.pager(&plain, &site.self_registered_clients(), LIST.part(&plain, rows.len())),
             is_narrowed: false,
             administers,
             notice: None,

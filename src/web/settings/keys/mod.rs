@@ -12,10 +12,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::notice::Notice;
@@ -28,41 +27,36 @@ use crate::http::{PageError, Refusal, SignedIn, urls};
 use crate::identity::{Person, User, service_account};
 use crate::places::Tree;
 use crate::types::{ApiKeyId, PlaceId, ServiceAccountId, SubjectId, Thing, UserId};
-use crate::web::components::{Badge, Choice, Crumb, Expiry, Pager, Tone, Toolbar, link};
+use crate::web::components::{Badge, Crumb, Expiry, Pager, Tone, Toolbar};
+use crate::web::list::{Asked, List};
 use crate::web::scoping::ScopingWords;
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
 
-/// Keys on one page.
-const PAGE: i64 = 50;
 /// The `show` of keys that are over.
 const ENDED: &str = "ended";
-
-/// What is asked of the list.
-#[derive(Debug, Default, Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    sort: String,
-    #[serde(default)]
-    show: String,
-    /// Behind which key the page begins.
-    #[serde(default)]
-    after: String,
-    /// The key that was just revoked.
-    #[serde(default)]
-    revoked: String,
-}
+/// There may be very many of a workspace: a page goes on behind a key (`after`), along an index.
+const LIST: List = List {
+    label: "Search keys",
+    nouns: ["key", "keys"],
+    sorts: &[
+        ("created", "Newest first"),
+        ("name", "By name"),
+        ("expires", "Ending soonest first"),
+        ("used", "Last used first"),
+    ],
+    shows: &[("", "Active"), (ENDED, "Revoked and expired")],
+    on_a_page: 50,
+};
 
 /// `GET /settings/keys`.
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
-    query: Query<ListQuery>,
+    asked: Asked,
 ) -> Result<Page<KeysPage>, PageError> {
-    let page = KeysPage::of(&app, &signed_in, &query).await;
+    let page = KeysPage::of(&app, &signed_in, &asked).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
@@ -80,12 +74,16 @@ pub struct KeysPage {
     pub keys: Vec<KeyRow>,
     /// Those that are over, where the list shows those that work.
     pub ended: Vec<KeyRow>,
+    /// Where all of those are, if these are not all.
+    pub more_ended: Option<String>,
     /// Below it.
     pub pager: Pager,
     /// What was just done.
     pub notice: Option<String>,
     /// True when there is none and there was none.
     pub is_empty: bool,
+    /// True when only some are asked for.
+    pub is_narrowed: bool,
     /// The same on the command line.
     pub command: String,
     /// The same over the API.
@@ -212,42 +210,46 @@ fn state(key: &ApiKey, now: DateTime<Utc>) -> Badge {
 }
 
 impl KeysPage {
-    async fn of(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<Self, db::Error> {
+    async fn of(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<Self, db::Error> {
         let (now, site) = (app.clock.now(), Site::of(&app.config.server.public_url));
         let shell = Shell::of(app, signed_in, Menu::ApiKeys);
-        let sort = Sort::named(&query.sort).unwrap_or_default();
+        let (sort, show) = (Sort::named(LIST.sort(asked)).unwrap_or_default(), LIST.show(asked));
         let over = vec![State::Expired, State::Revoked];
+        let page = LIST.on_a_page;
         let listing = Listing {
             seen: seen(&signed_in.person),
             workspace: chosen_workspace(signed_in, &*app.tree().await?),
-            states: if query.show == ENDED { over.clone() } else { vec![State::Active] },
-            search: query.q.replace('\0', ""),
+            states: if show == ENDED { over.clone() } else { vec![State::Active] },
+            search: asked.query().to_owned(),
             sort,
-            after: After::read(&query.after, sort),
-            limit: PAGE + 1,
+            after: After::read(asked.get("after"), sort),
+            limit: i64::try_from(page).unwrap_or_default() + 1,
         };
         let mut conn = app.db.read().await?;
         let mut found = list(&mut conn, &listing, now).await?;
-        let page = usize::try_from(PAGE).unwrap_or_default();
         let next = found.get(page.saturating_sub(1)).filter(|_| found.len() > page);
         let next = next.map(|last| After::the(last, sort).written());
         found.truncate(page);
-        let ended = match query.show.as_str() {
+        let mut ended = match show {
             ENDED => Vec::new(),
-            _ => list(&mut conn, &Listing { states: over, after: None, limit: PAGE, ..listing }, now).await?,
+            _ => list(&mut conn, &Listing { states: over, after: None, ..listing }, now).await?,
         };
-        let notice = match query.revoked.parse::<ApiKeyId>() {
-            Ok(id) => api_key::find(&mut conn, id).await?.filter(|key| oversees(signed_in, key)),
-            Err(_) => None,
+        let more_ended = (ended.len() > page).then(|| LIST.link(asked, &site.keys(), &[("show", ENDED)]));
+        ended.truncate(page);
+        let notice = match asked.id::<ApiKeyId>("revoked") {
+            Some(id) => api_key::find(&mut conn, id).await?.filter(|key| oversees(signed_in, key)),
+            None => None,
         };
         let notice = notice.filter(|key| key.revoked_at.is_some());
         drop(conn);
         let (of_found, of_ended) = (Beside::of(app, &found).await?, Beside::of(app, &ended).await?);
-        let is_plain = query.q.is_empty() && query.after.is_empty() && query.show.is_empty();
+        let is_plain = !LIST.is_narrowed(asked) && asked.get("after").is_empty();
         Ok(Self {
-            toolbar: toolbar(&site, query, sort),
-            pager: pager(&site, query, found.len(), next),
+            toolbar: LIST.toolbar(asked, &site.keys()),
+            pager: pager(&site, asked, found.len(), next.as_deref()),
             is_empty: is_plain && found.is_empty() && ended.is_empty(),
+            is_narrowed: !is_plain,
+            more_ended,
             keys: found.iter().map(|key| KeyRow::new(app, signed_in, key, &of_found)).collect(),
             ended: ended.iter().map(|key| KeyRow::new(app, signed_in, key, &of_ended)).collect(),
             notice: notice.map(|key| Foreign::new(key.name.as_str()).to_string()),
@@ -263,12 +265,14 @@ impl KeysPage {
         let site = Site::sample();
         let empty = Self {
             shell: Shell::sample(Menu::ApiKeys),
-            toolbar: toolbar(&site, &ListQuery::default(), Sort::Created),
+            toolbar: LIST.toolbar(&Asked::default(), &site.keys()),
             keys: Vec::new(),
             ended: Vec::new(),
+            more_ended: None,
             pager: Pager::default(),
             notice: None,
             is_empty: true,
+            is_narrowed: false,
             command: "portcullis api-key-list --state active".to_owned(),
             request: "curl https://gate.example.com/gate/api/v1/api-keys".to_owned(),
             site,
@@ -292,19 +296,22 @@ impl KeysPage {
         let revoked = KeyRow { state: Badge::new(Tone::Ended, "Revoked"), ended: true, ..row.clone() };
         let pager = Pager {
             shown: "50 keys".to_owned(),
-            previous: Some("/gate/settings/keys".to_owned()),
+            first: Some("/gate/settings/keys".to_owned()),
+            previous: None,
             next: Some("/gate/settings/keys?after=x".to_owned()),
         };
         let notice = Some(Foreign::hostile_sample().to_string());
         let full = Self {
             keys: vec![row, numbered(replaced, 1)],
             ended: vec![numbered(revoked, 2)],
+            more_ended: Some("/gate/settings/keys?show=ended".to_owned()),
             is_empty: false,
             notice,
             ..empty.clone()
         };
-        let nothing_found = Self { is_empty: false, ..empty.clone() };
-        vec![empty, full.clone(), nothing_found, Self { keys: vec![hostile], pager, notice: None, ..full }]
+        let nothing_found = Self { is_empty: false, is_narrowed: true, ..empty.clone() };
+        let none_works = Self { is_empty: false, ended: full.ended.clone(), ..empty.clone() };
+        vec![empty, full.clone(), nothing_found, none_works, Self { keys: vec![hostile], pager, notice: None, ..full }]
     }
 }
 
@@ -339,35 +346,16 @@ impl KeyRow {
 
 impl View for KeysPage {}
 
-fn toolbar(site: &Site, query: &ListQuery, sort: Sort) -> Toolbar {
-    let labels = [
-        (Sort::Created, "Newest first"),
-        (Sort::Name, "By name"),
-        (Sort::Expires, "Ending soonest first"),
-        (Sort::Used, "Last used first"),
-    ];
-    let show = |value: &str, label: &str| Choice::new(value, label).chosen(query.show == value);
-    Toolbar {
-        action: site.keys(),
-        label: "Search keys".to_owned(),
-        query: query.q.clone(),
-        sorts: labels.map(|(one, label)| Choice::new(one.name(), label).chosen(one == sort)).to_vec(),
-        filters: vec![show("", "Active"), show(ENDED, "Revoked and expired")],
+fn pager(site: &Site, asked: &Asked, shown: usize, next: Option<&str>) -> Pager {
+    let at = |more: &[(&str, &str)]| LIST.link(asked, &site.keys(), more);
+    let [one, many] = LIST.nouns;
+    // Along an index, a list goes forward; back, the browser knows the way.
+    Pager {
+        shown: format!("{shown} {}", if shown == 1 { one } else { many }),
+        first: (!asked.get("after").is_empty()).then(|| at(&[])),
+        previous: None,
+        next: next.map(|after| at(&[("after", after)])),
     }
-}
-
-fn pager(site: &Site, query: &ListQuery, shown: usize, next: Option<String>) -> Pager {
-    let at = |after: &str| {
-        let parameters = [("q", query.q.as_str()), ("sort", &query.sort), ("show", &query.show), ("after", after)];
-        link(&site.keys(), &parameters)
-    };
-    let shown = match shown {
-        0 => "No key is like that".to_owned(),
-        1 => "1 key".to_owned(),
-        more => format!("{more} keys"),
-    };
-    // A list that is read along an index goes forward; back, the browser knows the way.
-    Pager { shown, previous: None, next: next.map(|after| at(&after)) }
 }
 
 /// The person, as one who makes something.

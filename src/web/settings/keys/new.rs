@@ -89,6 +89,9 @@ async fn make(
     signed_in: &SignedIn,
     form: &NewKeyForm,
 ) -> Result<HttpResponse, Refusal> {
+    if form.scoping.looks() {
+        return Ok(Page(NewKeyPage::new(app, signed_in, form, Errors::none()).await?).into_response());
+    }
     let new = match judged(app, signed_in, form).await? {
         Ok(new) => new,
         Err(errors) => return Ok(Page(NewKeyPage::new(app, signed_in, form, errors).await?).into_response()),

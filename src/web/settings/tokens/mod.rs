@@ -7,10 +7,9 @@ pub use new::{NewTokenPage, get as new, post as make};
 pub use one::{OnePage, RotatePage, confirm_revoke, confirm_rotate, get as one, revoke, rotate};
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
 
 use super::notice::Notice;
 use crate::app::App;
@@ -19,48 +18,37 @@ use crate::credentials::{PersonalToken, Sort, State};
 use crate::db;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, Refusal, SignedIn};
-use crate::web::components::{Badge, Choice, Expiry, Pager, Tone, Toolbar, link};
+use crate::web::components::{Badge, Expiry, Pager, Tone, Toolbar};
+use crate::web::list::{Asked, List};
 use crate::web::scoping::ScopingWords;
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
 
 /// After this a token should be rotated.
 pub const ROTATE_AFTER: TimeDelta = TimeDelta::days(90);
-/// Tokens on one page.
-const PAGE: i64 = 50;
-
-/// What is asked of the list.
-#[derive(Debug, Default, Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    sort: String,
-    #[serde(default)]
-    show: String,
-    #[serde(default)]
-    from: u32,
-}
-
-impl ListQuery {
-    fn states(&self) -> Vec<State> {
-        match self.show.as_str() {
-            ENDED => vec![State::Expired, State::Revoked],
-            _ => vec![State::Active],
-        }
-    }
-}
-
+/// The `show` of tokens that are over.
 const ENDED: &str = "ended";
+const LIST: List = List {
+    label: "Search tokens",
+    nouns: ["token", "tokens"],
+    sorts: &[
+        ("created", "Newest first"),
+        ("name", "By name"),
+        ("expires", "Ending soonest first"),
+        ("used", "Last used first"),
+    ],
+    shows: &[("", "Active"), (ENDED, "Revoked and expired")],
+    on_a_page: 50,
+};
 
 /// `GET /settings/tokens`.
 pub async fn get(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
-    query: Query<ListQuery>,
+    asked: Asked,
 ) -> Result<Page<TokensPage>, PageError> {
-    let page = TokensPage::of(&app, &signed_in, &query).await;
+    let page = TokensPage::of(&app, &signed_in, &asked).await;
     page.map(Page).map_err(|error| Refusal::from(error).to(&request))
 }
 
@@ -78,12 +66,16 @@ pub struct TokensPage {
     pub tokens: Vec<TokenRow>,
     /// Those that are over, where the list shows those that work.
     pub ended: Vec<TokenRow>,
+    /// Where all of those are, if these are not all.
+    pub more_ended: Option<String>,
     /// Below it.
     pub pager: Pager,
     /// How many should be rotated.
     pub old: i64,
     /// True when the person has none and had none.
     pub is_empty: bool,
+    /// True when only some are asked for.
+    pub is_narrowed: bool,
     /// The same on the command line.
     pub command: String,
     /// The same over the API.
@@ -173,37 +165,43 @@ fn state(token: &PersonalToken, now: DateTime<Utc>) -> Badge {
 }
 
 impl TokensPage {
-    async fn of(app: &App, signed_in: &SignedIn, query: &ListQuery) -> Result<Self, db::Error> {
-        let (now, owner) = (app.clock.now(), signed_in.person.id);
-        let sort = Sort::named(&query.sort).unwrap_or_default();
+    async fn of(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<Self, db::Error> {
+        let (now, owner, site) = (app.clock.now(), signed_in.person.id, Site::of(&app.config.server.public_url));
+        let (path, show, over) = (site.access_tokens(), LIST.show(asked), vec![State::Expired, State::Revoked]);
+        let number = |places: usize| i64::try_from(places).unwrap_or_default();
         let listing = Listing {
             owner: Some(owner),
-            states: query.states(),
-            search: query.q.replace('\0', ""),
-            sort,
-            offset: i64::from(query.from),
-            limit: PAGE + 1,
+            states: if show == ENDED { over.clone() } else { vec![State::Active] },
+            search: asked.query().to_owned(),
+            sort: Sort::named(LIST.sort(asked)).unwrap_or_default(),
+            offset: 0,
+            limit: number(LIST.on_a_page),
         };
         let mut conn = app.db.read().await?;
-        let mut found = personal_token::list(&mut conn, &listing, now).await?;
-        let goes_on = found.len() > usize::try_from(PAGE).unwrap_or_default();
-        found.truncate(usize::try_from(PAGE).unwrap_or_default());
-        let over = Listing { states: vec![State::Expired, State::Revoked], offset: 0, limit: PAGE, ..listing.clone() };
-        let ended = match query.show.as_str() {
-            ENDED => Vec::new(),
-            _ => personal_token::list(&mut conn, &over, now).await?,
+        let part = LIST.part(asked, personal_token::count(&mut conn, &listing, now).await?);
+        let page = Listing { offset: number(part.skip), ..listing.clone() };
+        let found = personal_token::list(&mut conn, &page, now).await?;
+        let over = Listing { states: over, ..listing };
+        let (ended, all_ended) = match show {
+            ENDED => (Vec::new(), 0),
+            _ => {
+                let ended = personal_token::list(&mut conn, &over, now).await?;
+                (ended, personal_token::count(&mut conn, &over, now).await?)
+            }
         };
+        let has_more = all_ended > number(ended.len());
         let old = personal_token::made_before(&mut conn, owner, now - ROTATE_AFTER, now).await?;
         let mut notices = Notice::of(&mut conn, found.iter().map(|token| token.id.0), now).await?;
         let mut rows = |tokens: &[PersonalToken]| {
             tokens.iter().map(|token| TokenRow::new(app, token, notices.remove(&token.id.0), now)).collect()
         };
-        let site = Site::of(&app.config.server.public_url);
-        let is_plain = query.q.is_empty() && query.from == 0 && query.show.is_empty();
+        let is_narrowed = LIST.is_narrowed(asked);
         Ok(Self {
-            toolbar: toolbar(&site, query, sort),
-            pager: pager(&site, query, found.len(), goes_on),
-            is_empty: is_plain && found.is_empty() && ended.is_empty(),
+            toolbar: LIST.toolbar(asked, &path),
+            pager: LIST.pager(asked, &path, part),
+            is_empty: !is_narrowed && found.is_empty() && ended.is_empty(),
+            is_narrowed,
+            more_ended: has_more.then(|| LIST.link(asked, &path, &[("show", ENDED)])),
             tokens: rows(&found),
             ended: rows(&ended),
             old,
@@ -223,12 +221,14 @@ impl TokensPage {
         let site = Site::sample();
         let empty = Self {
             shell: Shell::sample(Menu::AccessTokens),
-            toolbar: toolbar(&site, &ListQuery::default(), Sort::Created),
+            toolbar: LIST.toolbar(&Asked::default(), &site.access_tokens()),
             tokens: Vec::new(),
             ended: Vec::new(),
+            more_ended: None,
             pager: Pager::default(),
             old: 0,
             is_empty: true,
+            is_narrowed: false,
             command: "portcullis token-list --user alice".to_owned(),
             request: "curl https://gate.example.com/gate/api/v1/access-tokens".to_owned(),
             site,
@@ -246,12 +246,16 @@ impl TokensPage {
         let state = Badge::new(Tone::Ended, "Revoked");
         let revoked = TokenRow { id: id("57"), state, ended: true, ..row.clone() };
         let pager = Pager {
-            shown: "51 to 100".to_owned(),
+            shown: "51 to 100 of 120 tokens".to_owned(),
+            first: None,
             previous: Some("/gate/settings/tokens".to_owned()),
-            next: Some("/gate/settings/tokens?from=100".to_owned()),
+            next: Some("/gate/settings/tokens?page=3".to_owned()),
         };
+        let more_ended = Some("/gate/settings/tokens?show=ended".to_owned());
         let full = Self { tokens: vec![row, old], ended: vec![revoked], is_empty: false, old: 1, ..empty.clone() };
-        vec![empty, full.clone(), Self { tokens: vec![hostile], pager, old: 3, ..full }]
+        let nothing_found = Self { is_empty: false, is_narrowed: true, ..empty.clone() };
+        let none_works = Self { tokens: Vec::new(), more_ended, ..full.clone() };
+        vec![empty, full.clone(), nothing_found, none_works, Self { tokens: vec![hostile], pager, old: 3, ..full }]
     }
 }
 
@@ -279,39 +283,3 @@ impl TokenRow {
 }
 
 impl View for TokensPage {}
-
-fn toolbar(site: &Site, query: &ListQuery, sort: Sort) -> Toolbar {
-    let labels = [
-        (Sort::Created, "Newest first"),
-        (Sort::Name, "By name"),
-        (Sort::Expires, "Ending soonest first"),
-        (Sort::Used, "Last used first"),
-    ];
-    let show = |value: &str, label: &str| Choice::new(value, label).chosen(query.show == value);
-    Toolbar {
-        action: site.access_tokens(),
-        label: "Search tokens".to_owned(),
-        query: Foreign::new(&query.q).to_string(),
-        sorts: labels.map(|(one, label)| Choice::new(one.name(), label).chosen(one == sort)).to_vec(),
-        filters: vec![show("", "Active"), show(ENDED, "Revoked and expired")],
-    }
-}
-
-fn pager(site: &Site, query: &ListQuery, shown: usize, goes_on: bool) -> Pager {
-    let page = u32::try_from(PAGE).unwrap_or_default();
-    let at = |from: u32| {
-        let from = if from == 0 { String::new() } else { from.to_string() };
-        let parameters = [("q", query.q.as_str()), ("sort", &query.sort), ("show", &query.show), ("from", &from)];
-        link(&site.access_tokens(), &parameters)
-    };
-    let first = query.from.saturating_add(1);
-    let shown = match shown {
-        0 => "No tokens".to_owned(),
-        _ => format!("{first} to {}", usize::try_from(query.from).unwrap_or_default() + shown),
-    };
-    Pager {
-        shown,
-        previous: (query.from > 0).then(|| at(query.from.saturating_sub(page))),
-        next: goes_on.then(|| at(query.from.saturating_add(page))),
-    }
-}

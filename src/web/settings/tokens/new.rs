@@ -79,6 +79,9 @@ async fn make(
     signed_in: &SignedIn,
     form: &NewTokenForm,
 ) -> Result<NewTokenPage, Refusal> {
+    if form.places.looks() {
+        return Ok(NewTokenPage::new(app, signed_in, form, Errors::none()).await?);
+    }
     let new = match judged(app, signed_in, form).await? {
         Ok(new) => new,
         Err(errors) => return Ok(NewTokenPage::new(app, signed_in, form, errors).await?),

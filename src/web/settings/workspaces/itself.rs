@@ -1,7 +1,7 @@
 //! Settings → Workspaces → a workspace → Rename or remove.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
@@ -19,15 +19,8 @@ use crate::places::{Actor, Contents, Place, Role, member};
 use crate::types::DEFAULT_WORKSPACE;
 use crate::web::components::{Crumb, Errors, link};
 use crate::web::confirm::ConfirmPage;
+use crate::web::list::Asked;
 use crate::web::shell::{Menu, Shell};
-
-/// What is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct ItselfQuery {
-    /// Present when *Remove workspace* was pressed.
-    remove: Option<String>,
-    done: Option<Done>,
-}
 
 /// What the forms of the page send.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,9 +49,10 @@ pub async fn get(
     signed_in: SignedIn,
     fresh: Result<Fresh<SignedIn>, PageError>,
     name: Path<String>,
-    query: Query<ItselfQuery>,
+    asked: Asked,
 ) -> Result<HttpResponse, PageError> {
-    if query.remove.is_some() {
+    let is_removed = !asked.get("remove").is_empty();
+    if is_removed {
         fresh?;
     }
     let shown = async {
@@ -70,10 +64,10 @@ pub async fn get(
         let site = Site::of(&app.config.server.public_url);
         let shell = Shell::of(&app, &signed_in, Menu::Workspaces);
         let stays = stays(&seen.place, seen.role, &contents);
-        if query.remove.is_some() && stays.is_none() {
+        if is_removed && stays.is_none() {
             return Ok(Page(question(site, shell, &seen.place, members)).into_response());
         }
-        let head = Head::new(&site, &seen, Part::Itself, query.done);
+        let head = Head::new(&site, &seen, Part::Itself, Done::of(&asked));
         let form = ItselfForm { act: Act::Rename, title: seen.place.title.clone(), name: seen.place.name.to_string() };
         Ok(Page(ItselfPage::new(site, shell, head, form, stays, Errors::none())).into_response())
     };

@@ -1,14 +1,14 @@
 //! Settings → Workspaces → a workspace: who is in it.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use super::new::sentence;
-use super::{Done, Head, Part, Seen, back};
+use super::{Done, Head, Part, Seen};
 use crate::app::App;
 use crate::db;
 use crate::http::form::Fields;
@@ -16,27 +16,22 @@ use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{Fresh, PageError, PageForm, Refusal, SignedIn, see_other, urls};
 use crate::identity::membership::{self, Membership};
-use crate::places::member::{self, Member};
+use crate::places::member::{self, Member, Sought};
 use crate::places::{Actor, Role};
 use crate::types::UserId;
 use crate::web::components::{Choice, Crumb, Errors, Pager, Toolbar, link};
 use crate::web::confirm::ConfirmPage;
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
 
-/// So many are shown at once.
-const PAGE: usize = 50;
-
-/// What is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct MembersQuery {
-    #[serde(default)]
-    q: String,
-    after: Option<String>,
-    /// Somebody about whom *Remove* was pressed.
-    remove: Option<UserId>,
-    done: Option<Done>,
-}
+const LIST: List = List {
+    label: "Search members",
+    nouns: ["member", "members"],
+    sorts: &[("name", "By user name"), ("role", "Owners first"), ("newest", "Newest first")],
+    shows: &[("", "All"), ("owner", "Owners"), ("admin", "Admins"), ("member", "Members"), ("disabled", "Disabled")],
+    on_a_page: 50,
+};
 
 /// What the forms of the page send.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,16 +62,18 @@ pub async fn get(
     signed_in: SignedIn,
     fresh: Result<Fresh<SignedIn>, PageError>,
     name: Path<String>,
-    query: Query<MembersQuery>,
+    asked: Asked,
 ) -> Result<HttpResponse, PageError> {
-    if query.remove.is_some() {
+    // Somebody about whom *Remove* was pressed.
+    let leaves = asked.id::<UserId>("remove");
+    if leaves.is_some() {
         fresh?;
     }
     let shown = async {
         let seen = Seen::of(&app, &signed_in, &name).await?;
-        match query.remove {
-            Some(user) => asked(&app, &signed_in, &seen, user).await,
-            None => Ok(Page(list(&app, &signed_in, &seen, &query).await?).into_response()),
+        match leaves {
+            Some(user) => question_about(&app, &signed_in, &seen, user).await,
+            None => Ok(Page(list(&app, &signed_in, &seen, &asked).await?).into_response()),
         }
     };
     shown.await.map_err(|refusal: Refusal| refusal.to(&request))
@@ -88,6 +85,7 @@ pub async fn post(
     request: HttpRequest,
     Fresh(signed_in): Fresh<SignedIn>,
     name: Path<String>,
+    asked: Asked,
     PageForm(form): PageForm<MembersForm>,
 ) -> Result<HttpResponse, PageError> {
     let done = async {
@@ -96,10 +94,13 @@ pub async fn post(
             Membership::Done if form.act == Act::Remove && form.user == Some(signed_in.person.id) => {
                 Ok(see_other(&app.at(urls::WORKSPACES)).finish())
             }
-            Membership::Done => Ok(back(&app, Part::Members, &name, form.done())),
+            Membership::Done => {
+                let page = app.at(&Part::Members.page().replace("{workspace}", &name));
+                Ok(see_other(&LIST.here(&asked, &page, form.done().name())).finish())
+            }
             Membership::Refused(membership::Refusal::Unknown | membership::Refusal::NotIn) => Err(Refusal::NotFound),
             Membership::Refused(refusal) => {
-                let page = list(&app, &signed_in, &seen, &MembersQuery::default()).await?;
+                let page = list(&app, &signed_in, &seen, &asked).await?;
                 let errors = Errors::one("username", sentence(&refusal.to_string()));
                 Ok(Page(MembersPage { errors, username: form.username.clone(), ..page }).into_response())
             }
@@ -145,7 +146,7 @@ async fn change(
     })
 }
 
-async fn asked(app: &App, signed_in: &SignedIn, seen: &Seen, user: UserId) -> Result<HttpResponse, Refusal> {
+async fn question_about(app: &App, signed_in: &SignedIn, seen: &Seen, user: UserId) -> Result<HttpResponse, Refusal> {
     let is_self = user == signed_in.person.id;
     if !seen.manages() && !is_self {
         return Err(Refusal::NotFound);
@@ -181,39 +182,31 @@ fn question(site: Site, shell: Shell, seen: &Seen, member: &Member, is_self: boo
     }
 }
 
-async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, query: &MembersQuery) -> Result<MembersPage, Refusal> {
-    let now = app.clock.now();
+async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, asked: &Asked) -> Result<MembersPage, Refusal> {
+    let (now, workspace, show) = (app.clock.now(), seen.place.id, LIST.show(asked));
+    let sought = Sought {
+        search: asked.query(),
+        role: Role::named(show),
+        is_disabled: (show == "disabled").then_some(true),
+        sort: member::Sort::named(LIST.sort(asked)),
+        ..Sought::default()
+    };
     let mut conn = app.db.read().await?;
-    let (workspace, after) = (seen.place.id, query.after.as_deref());
-    let found = member::of_workspace(&mut conn, workspace, &query.q, after, PAGE + 1).await;
-    let mut found = found.map_err(db::Error::from)?;
-    let all = member::count(&mut conn, workspace).await.map_err(db::Error::from)?;
-    let goes_on = found.len() > PAGE;
-    found.truncate(PAGE);
+    let all = member::count_found(&mut conn, workspace, sought).await.map_err(db::Error::from)?;
+    let part = LIST.part(asked, all);
+    let page = Sought { skip: part.skip, ..sought };
+    let found = member::of_workspace(&mut conn, workspace, page, part.most).await.map_err(db::Error::from)?;
     let site = Site::of(&app.config.server.public_url);
-    let head = Head::new(&site, seen, Part::Members, query.done);
-    let last = found.last().filter(|_| goes_on).map(|last| last.username.clone());
-    let pager = Pager {
-        shown: format!("{} of {all} {}", found.len(), if all == 1 { "member" } else { "members" }),
-        previous: query.after.is_some().then(|| link(&head.href, &[("q", &query.q)])),
-        next: last.map(|last| link(&head.href, &[("q", &query.q), ("after", &last)])),
-    };
-    let toolbar = Toolbar {
-        action: head.href.clone(),
-        label: "Search members".to_owned(),
-        query: query.q.clone(),
-        sorts: Vec::new(),
-        filters: Vec::new(),
-    };
+    let head = Head::new(&site, seen, Part::Members, Done::of(asked));
     let me = signed_in.person.id;
-    let rows = found.iter().map(|member| MemberRow::new(member, seen.role, me, &head.href, now)).collect();
     Ok(MembersPage {
+        here: LIST.here(asked, &head.href, ""),
+        toolbar: LIST.toolbar(asked, &head.href),
+        pager: LIST.pager(asked, &head.href, part),
+        rows: found.iter().map(|member| MemberRow::new(member, seen.role, me, &head.href, now)).collect(),
         site,
         shell: Shell::of(app, signed_in, Menu::Workspaces),
         head,
-        toolbar,
-        rows,
-        pager,
         roles: roles(seen.role, Role::Member),
         username: String::new(),
         errors: Errors::none(),
@@ -245,9 +238,11 @@ pub struct MembersPage {
     pub shell: Shell,
     /// The head of the page.
     pub head: Head,
+    /// This page with what is asked of the list.
+    pub here: String,
     /// The search.
     pub toolbar: Toolbar,
-    /// The members, by user name.
+    /// The members; whoever sees the page is one, so that none are found only by a search.
     pub rows: Vec<MemberRow>,
     /// How many there are, and the way to the others.
     pub pager: Pager,
@@ -321,18 +316,14 @@ impl MembersPage {
         let page = |own, title, errors| {
             let head = Head::sample(Part::Members, own, title);
             let row = |member| MemberRow::new(member, own, people[0].user, &head.href, now);
+            let plain = Asked::default();
             Self {
                 site: Site::sample(),
                 shell: Shell::sample(Menu::Workspaces),
-                toolbar: Toolbar {
-                    action: head.href.clone(),
-                    label: "Search members".to_owned(),
-                    query: String::new(),
-                    sorts: Vec::new(),
-                    filters: Vec::new(),
-                },
+                here: head.href.clone(),
+                toolbar: LIST.toolbar(&plain, &head.href),
                 rows: people.iter().map(row).collect(),
-                pager: Pager { shown: "3 of 3 members".to_owned(), previous: None, next: None },
+                pager: LIST.pager(&plain, &head.href, LIST.part(&plain, people.len())),
                 roles: roles(own, Role::Member),
                 username: String::new(),
                 errors,
@@ -340,7 +331,9 @@ impl MembersPage {
             }
         };
         let wrong = Errors::one("username", "There is nobody with the user name \"nobody\".");
+        let nothing_found = Self { rows: Vec::new(), ..page(Role::Owner, Foreign::new("Acme"), Errors::none()) };
         vec![
+            nothing_found,
             page(Role::Owner, Foreign::new("Acme Research"), Errors::none()),
             page(Role::Admin, Foreign::hostile_sample(), wrong),
             page(Role::Member, Foreign::new("Acme Research"), Errors::none()),

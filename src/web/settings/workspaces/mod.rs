@@ -17,33 +17,62 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::app::App;
+use crate::db;
 use crate::http::form::Fields;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::return_to::ReturnTo;
 use crate::http::{PageError, PageForm, Refusal, SignedIn, cookies, see_other, urls};
-use crate::places::{Kind, Place, Reach, Role, Tree};
-use crate::web::components::{Crumb, Tab};
+use crate::places::{Kind, Place, Role, Tree};
+use crate::web::components::{Crumb, Pager, Tab, Toolbar};
+use crate::web::list::{Asked, List};
+use crate::web::scoping::in_places;
 use crate::web::shell::{Menu, Shell};
 
+const LIST: List = List {
+    label: "Search workspaces",
+    nouns: ["workspace", "workspaces"],
+    sorts: &[("name", "By name"), ("newest", "Newest first"), ("servers", "Most servers first")],
+    shows: &[],
+    on_a_page: 50,
+};
+
 /// `GET /settings/workspaces`.
-pub async fn get(app: Data<App>, request: HttpRequest, signed_in: SignedIn) -> Result<Page<WorkspacesPage>, PageError> {
-    let failed = |error| Refusal::from(error).to(&request);
-    let tree = app.tree().await.map_err(failed)?;
-    let servers = app.enabled_servers().await.map_err(failed)?;
+pub async fn get(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    asked: Asked,
+) -> Result<Page<WorkspacesPage>, PageError> {
+    list(&app, &signed_in, &asked).await.map(Page).map_err(|error| Refusal::from(error).to(&request))
+}
+
+async fn list(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<WorkspacesPage, db::Error> {
+    let (tree, servers) = (app.tree().await?, in_places(&*app.enabled_servers().await?));
     let site = Site::of(&app.config.server.public_url);
-    let row = |place: &Place| {
-        let reach = Reach::of([place.id]);
-        WorkspaceRow {
-            href: site.of_workspace(urls::WORKSPACE, place.name.as_str()),
-            title: Foreign::new(&place.title),
-            name: place.name.to_string(),
-            role: role_words(signed_in.person.workspaces.role_in(place.id)),
-            servers: servers.iter().filter(|server| reach.covers(&server.place)).count(),
-        }
+    let shell = Shell::of(app, signed_in, Menu::Workspaces);
+    let here = signed_in.workspace(&tree).map(|place| place.id);
+    let count = |place: &Place| servers.get(&place.id).copied().unwrap_or_default();
+    let row = |place: &Place| WorkspaceRow {
+        href: site.of_workspace(urls::WORKSPACE, place.name.as_str()),
+        title: Foreign::new(&place.title),
+        name: place.name.to_string(),
+        role: role_words(signed_in.person.workspaces.role_in(place.id)),
+        servers: count(place),
+        here: Some(place.id) == here,
     };
-    let workspaces = signed_in.workspaces(&tree).into_iter().map(row).collect();
-    let shell = Shell::of(&app, &signed_in, Menu::Workspaces);
-    Ok(Page(WorkspacesPage::new(site, shell, workspaces)))
+    let mut theirs = signed_in.workspaces(&tree);
+    let is_empty = theirs.is_empty();
+    theirs.retain(|place| asked.finds([place.title.as_str(), place.name.as_str()]));
+    match LIST.sort(asked) {
+        "newest" => theirs.sort_by_key(|place| std::cmp::Reverse(place.created_at)),
+        "servers" => theirs.sort_by_key(|place| std::cmp::Reverse(count(place))),
+        // As they came.
+        _ => {}
+    }
+    let (shown, pager) = LIST.page(asked, &site.workspaces(), theirs);
+    let rows = shown.into_iter().map(row).collect();
+    let toolbar = LIST.toolbar(asked, &site.workspaces());
+    Ok(WorkspacesPage { is_empty, pager, ..WorkspacesPage::new(site, shell, toolbar, rows) })
 }
 
 /// What a person is in a workspace; nothing there, they see it because they administer all of them.
@@ -97,8 +126,14 @@ pub struct WorkspacesPage {
     pub site: Site,
     /// The frame around it.
     pub shell: Shell,
-    /// They, by title.
+    /// Above the list.
+    pub toolbar: Toolbar,
+    /// They, by title unless another order is asked for.
     pub workspaces: Vec<WorkspaceRow>,
+    /// Below the list.
+    pub pager: Pager,
+    /// True when they work in none at all.
+    pub is_empty: bool,
     /// Where a new one is made; nowhere, for who may not.
     pub new: String,
 }
@@ -116,12 +151,15 @@ pub struct WorkspaceRow {
     pub role: &'static str,
     /// How many servers are in it.
     pub servers: usize,
+    /// True for the one that pages show.
+    pub here: bool,
 }
 
 impl WorkspacesPage {
-    fn new(site: Site, shell: Shell, workspaces: Vec<WorkspaceRow>) -> Self {
+    fn new(site: Site, shell: Shell, toolbar: Toolbar, workspaces: Vec<WorkspaceRow>) -> Self {
         let new = if shell.administers { site.new_workspace() } else { String::new() };
-        Self { site, shell, workspaces, new }
+        let is_empty = workspaces.is_empty();
+        Self { site, shell, toolbar, workspaces, pager: Pager::default(), is_empty, new }
     }
 
     /// The page in each of its states.
@@ -132,13 +170,19 @@ impl WorkspacesPage {
             name: name.to_owned(),
             role,
             servers,
+            here: name == "mcp-gateway",
         };
         let gateway = row("mcp-gateway", Foreign::new("MCP Gateway"), "Member", 3);
         let hostile = row("hostile", Foreign::hostile_sample(), "Owner", 0);
         let shell = Shell::sample(Menu::Workspaces);
         let administers = Shell { administers: true, ..shell.clone().with_workspaces() };
-        let page = |shell, workspaces| Self::new(Site::sample(), shell, workspaces);
-        vec![page(administers, vec![gateway, hostile]), page(shell, Vec::new())]
+        let (plain, path) = (Asked::default(), Site::sample().workspaces());
+        let page = |shell, workspaces: Vec<WorkspaceRow>| Self {
+            pager: LIST.pager(&plain, &path, LIST.part(&plain, workspaces.len())),
+            ..Self::new(Site::sample(), shell, LIST.toolbar(&plain, &path), workspaces)
+        };
+        let nothing_found = Self { is_empty: false, ..page(shell.clone(), Vec::new()) };
+        vec![page(administers, vec![gateway, hostile]), page(shell, Vec::new()), nothing_found]
     }
 }
 
@@ -277,8 +321,7 @@ fn article(role: Role) -> &'static str {
 }
 
 /// What has just been done, as the URL says it after a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
     /// Something was made.
     Made,
@@ -291,6 +334,13 @@ pub enum Done {
 }
 
 impl Done {
+    const ALL: [Self; 4] = [Self::Made, Self::Changed, Self::Removed, Self::Moved];
+
+    /// What a URL says that was done.
+    fn of(asked: &Asked) -> Option<Self> {
+        Self::ALL.into_iter().find(|done| done.name() == asked.get("done"))
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Made => "It is made.",

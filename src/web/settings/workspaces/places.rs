@@ -1,7 +1,7 @@
 //! Settings → Workspaces → a workspace → Projects and folders.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
@@ -14,22 +14,22 @@ use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
 use crate::places::arrange::{self, Arranged, NewPlace, Refusal as Refused};
-use crate::places::{Actor, Kind, Place, Reach, Role};
+use crate::places::{Actor, Kind, Place, Role};
 use crate::types::PlaceId;
 use crate::upstreams::Server;
-use crate::web::components::{Choice, Crumb, Errors, link};
+use crate::web::components::{Choice, Crumb, Errors, Pager, Toolbar, link};
 use crate::web::confirm::ConfirmPage;
+use crate::web::list::{Asked, List};
+use crate::web::scoping::in_places;
 use crate::web::shell::{Menu, Shell};
 
-/// What is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct PlacesQuery {
-    /// A place about which *Rename* was pressed.
-    edit: Option<PlaceId>,
-    /// A place about which *Remove* was pressed.
-    remove: Option<PlaceId>,
-    done: Option<Done>,
-}
+const LIST: List = List {
+    label: "Search projects and folders",
+    nouns: ["place", "places"],
+    sorts: &[("path", "Each project with its folders"), ("newest", "Newest first"), ("servers", "Most servers first")],
+    shows: &[("", "All"), ("project", "Projects"), ("folder", "Folders")],
+    on_a_page: 50,
+};
 
 /// What the forms of the page send.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,20 +60,22 @@ pub async fn get(
     request: HttpRequest,
     signed_in: SignedIn,
     name: Path<String>,
-    query: Query<PlacesQuery>,
+    asked: Asked,
 ) -> Result<HttpResponse, PageError> {
     let shown = async {
         let seen = Seen::of(&app, &signed_in, &name).await?;
         let servers = app.enabled_servers().await?;
         let (site, shell) = frame(&app, &signed_in);
-        if let Some(id) = query.remove {
+        // A place about which *Remove* was pressed, or *Rename*.
+        if let Some(id) = asked.id("remove") {
             let place = inside(&seen, id).filter(|_| seen.manages()).ok_or(Refusal::NotFound)?;
             return Ok(Page(question(site, shell, &seen, place)).into_response());
         }
-        let edited = query.edit.map(|id| inside(&seen, id).filter(|_| seen.manages()).ok_or(Refusal::NotFound));
+        let edited = asked.id("edit").map(|id| inside(&seen, id).filter(|_| seen.manages()).ok_or(Refusal::NotFound));
         let form = edited.transpose()?.map(PlacesForm::filled);
-        let head = Head::new(&site, &seen, Part::Places, query.done);
-        Ok(Page(PlacesPage::new(site, shell, head, (&seen, &servers), form, Errors::none())).into_response())
+        let head = Head::new(&site, &seen, Part::Places, Done::of(&asked));
+        let page = PlacesPage::new(site, shell, head, (&seen, &servers, &asked), form);
+        Ok(Page(page).into_response())
     };
     shown.await.map_err(|refusal: Refusal| refusal.to(&request))
 }
@@ -101,7 +103,8 @@ pub async fn post(
                 let (site, shell) = frame(&app, &signed_in);
                 let head = Head::new(&site, &seen, Part::Places, None);
                 let wrong = errors(&refusal);
-                Ok(Page(PlacesPage::new(site, shell, head, (&seen, &servers), Some(form), wrong)).into_response())
+                let page = PlacesPage::new(site, shell, head, (&seen, &servers, &Asked::default()), Some(form));
+                Ok(Page(PlacesPage { errors: wrong, ..page }).into_response())
             }
         }
     };
@@ -187,8 +190,14 @@ pub struct PlacesPage {
     pub shell: Shell,
     /// The head of the page.
     pub head: Head,
-    /// They, each project before its folders.
+    /// Above the list.
+    pub toolbar: Toolbar,
+    /// They, each project before its folders unless another order is asked for.
     pub rows: Vec<PlaceRow>,
+    /// Below the list.
+    pub pager: Pager,
+    /// True when there is none at all.
+    pub is_empty: bool,
     /// What something can be made in.
     pub parents: Vec<Choice>,
     /// What the form says.
@@ -230,22 +239,32 @@ impl PlacesPage {
         site: Site,
         shell: Shell,
         head: Head,
-        (seen, servers): (&Seen, &[Server]),
+        (seen, servers, asked): (&Seen, &[Server], &Asked),
         form: Option<PlacesForm>,
-        errors: Errors,
     ) -> Self {
-        let inside = seen.inside();
-        let row = |place: &Place| {
-            let (id, reach) = (place.id.to_string(), Reach::of([place.id]));
-            PlaceRow {
-                title: Foreign::new(&place.title),
-                kind: place.kind.name(),
-                path: seen.tree.words(place.id).unwrap_or_default(),
-                servers: servers.iter().filter(|server| reach.covers(&server.place)).count(),
-                edit: link(&head.href, &[("edit", &id)]),
-                remove: link(&head.href, &[("remove", &id)]),
-            }
+        let (inside, servers) = (seen.inside(), in_places(servers));
+        let count = |place: &Place| servers.get(&place.id).copied().unwrap_or_default();
+        let row = |place: &Place| PlaceRow {
+            title: Foreign::new(&place.title),
+            kind: place.kind.name(),
+            path: seen.tree.words(place.id).unwrap_or_default(),
+            servers: count(place),
+            edit: link(&head.href, &[("edit", &place.id.to_string())]),
+            remove: link(&head.href, &[("remove", &place.id.to_string())]),
         };
+        let mut found = inside.clone();
+        found.retain(|place| place.kind != Kind::Workspace);
+        let is_empty = found.is_empty();
+        let show = LIST.show(asked);
+        found.retain(|place| show.is_empty() || place.kind.name() == show);
+        found.retain(|place| asked.finds([place.title.as_str(), &seen.tree.words(place.id).unwrap_or_default()]));
+        match LIST.sort(asked) {
+            "newest" => found.sort_by_key(|place| std::cmp::Reverse(place.created_at)),
+            "servers" => found.sort_by_key(|place| std::cmp::Reverse(count(place))),
+            // As they came.
+            _ => {}
+        }
+        let (found, pager) = LIST.page(asked, &head.href, found);
         let form = form.unwrap_or_default();
         let parent = |place: &&Place| {
             let title = Foreign::new(&place.title);
@@ -257,13 +276,16 @@ impl PlacesPage {
         };
         let renames = form.place.filter(|_| form.act == Act::Rename).map(|place| place.to_string());
         Self {
-            rows: inside.iter().filter(|place| place.kind != Kind::Workspace).map(|place| row(place)).collect(),
+            toolbar: LIST.toolbar(asked, &head.href),
+            rows: found.into_iter().map(row).collect(),
+            pager,
+            is_empty,
             parents: inside.iter().filter(|place| place.kind != Kind::Folder).map(parent).collect(),
             form: FormView { renames, title: form.title, name: form.name },
             site,
             shell,
             head,
-            errors,
+            errors: Errors::none(),
         }
     }
 
@@ -281,7 +303,11 @@ impl PlacesPage {
             row(Foreign::new("Apps"), "project", "acme/apps"),
             row(Foreign::hostile_sample(), "folder", "acme/apps/web"),
         ];
-        let page = |role, rows, renames: Option<&str>, errors| Self {
+        let path = "/gate/settings/workspaces/acme/places";
+        let page = |role, rows: Vec<PlaceRow>, renames: Option<&str>, errors| Self {
+            toolbar: LIST.toolbar(&Asked::default(), path),
+            pager: LIST.pager(&Asked::default(), path, LIST.part(&Asked::default(), rows.len())),
+            is_empty: rows.is_empty(),
             site: Site::sample(),
             shell: Shell::sample(Menu::Workspaces),
             head: Head::sample(Part::Places, role, Foreign::new("Acme Research")),
@@ -295,6 +321,7 @@ impl PlacesPage {
             page(Role::Owner, rows.clone(), None, Errors::none()),
             page(Role::Admin, rows.clone(), Some("1"), wrong),
             page(Role::Member, rows, None, Errors::none()),
+            Self { is_empty: false, ..page(Role::Owner, Vec::new(), None, Errors::none()) },
             page(Role::Owner, Vec::new(), None, Errors::none()),
             page(Role::Member, Vec::new(), None, Errors::none()),
         ]

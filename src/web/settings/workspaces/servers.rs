@@ -1,7 +1,7 @@
 //! Settings → Workspaces → a workspace → Servers: which are in it, and where.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
@@ -18,22 +18,18 @@ use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
 use crate::places::{Actor, Role, Tree};
 use crate::types::{PlaceId, ServerId};
 use crate::upstreams::move_server::{Moved, Refusal as Refused, move_server};
-use crate::upstreams::server::{self, Registered, Sought};
-use crate::web::components::{Badge, Choice, Errors, Pager, Tone, link};
+use crate::upstreams::server::{self, Health, Registered, Sought};
+use crate::web::components::{Badge, Choice, Errors, Pager, Tone, Toolbar, link};
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 
-/// So many are shown at once.
-const PAGE: usize = 50;
-
-/// What is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct ServersQuery {
-    after: Option<String>,
-    /// A server about which *Move* was pressed.
-    #[serde(rename = "move")]
-    moved: Option<ServerId>,
-    done: Option<Done>,
-}
+const LIST: List = List {
+    label: "Search servers",
+    nouns: ["server", "servers"],
+    sorts: &[("name", "By name"), ("newest", "Newest first")],
+    shows: &[("", "All"), ("on", "On"), ("off", "Off"), ("failing", "Failing")],
+    on_a_page: 50,
+};
 
 /// What *Move server* sends.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,11 +46,12 @@ pub async fn get(
     request: HttpRequest,
     signed_in: SignedIn,
     name: Path<String>,
-    query: Query<ServersQuery>,
+    asked: Asked,
 ) -> Result<Page<ServersPage>, PageError> {
     let shown = async {
         let seen = Seen::of(&app, &signed_in, &name).await?;
-        list(&app, &signed_in, &seen, &query).await
+        let moved = asked.id("move");
+        list(&app, &signed_in, &seen, (&asked, moved)).await
     };
     shown.await.map(Page).map_err(|refusal: Refusal| refusal.to(&request))
 }
@@ -76,8 +73,7 @@ pub async fn post(
             Moved::Done(_) => Ok(back(&app, Part::Servers, &name, Done::Moved)),
             Moved::Refused(Refused::NoServer) => Err(Refusal::NotFound),
             Moved::Refused(refusal @ Refused::NoPlace) => {
-                let query = ServersQuery { moved: Some(form.server), ..ServersQuery::default() };
-                let page = list(&app, &signed_in, &seen, &query).await?;
+                let page = list(&app, &signed_in, &seen, (&Asked::default(), Some(form.server))).await?;
                 let errors = Errors::one("place", sentence(&refusal.to_string()));
                 Ok(Page(ServersPage { errors, ..page }).into_response())
             }
@@ -86,37 +82,49 @@ pub async fn post(
     done.await.map_err(|refusal: Refusal| refusal.to(&request))
 }
 
-async fn list(app: &App, signed_in: &SignedIn, seen: &Seen, query: &ServersQuery) -> Result<ServersPage, Refusal> {
+/// The page of the list that is asked for, and the form for a server about which *Move* was pressed.
+async fn list(
+    app: &App,
+    signed_in: &SignedIn,
+    seen: &Seen,
+    (asked, moved): (&Asked, Option<ServerId>),
+) -> Result<ServersPage, Refusal> {
     let inside: Vec<PlaceId> = seen.inside().iter().map(|place| place.id).collect();
+    let show = LIST.show(asked);
+    let sought = Sought {
+        places: &inside,
+        text: Some(asked.query()).filter(|text| !text.is_empty()),
+        enabled: match show {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        },
+        health: (show == "failing").then_some(Health::Failing),
+        sort: server::Sort::named(LIST.sort(asked)),
+        ..Sought::default()
+    };
     let mut conn = app.db.read().await?;
-    let sought = Sought { places: &inside, after: query.after.as_deref(), ..Sought::default() };
-    let found = server::after(&mut conn, sought, PAGE + 1).await;
-    let mut found = found.map_err(db::Error::from)?;
-    let moving = match query.moved.filter(|_| seen.manages()) {
+    let part = LIST.part(asked, server::count(&mut conn, sought).await.map_err(db::Error::from)?);
+    let page = Sought { skip: part.skip, ..sought };
+    let found = server::after(&mut conn, page, part.most).await.map_err(db::Error::from)?;
+    let moving = match moved.filter(|_| seen.manages()) {
         Some(id) => server::find(&mut conn, id).await.map_err(db::Error::from)?,
         None => None,
     };
     let moving = moving.filter(|server| inside.contains(&server.place_id));
-    let goes_on = found.len() > PAGE;
-    found.truncate(PAGE);
     let site = Site::of(&app.config.server.public_url);
-    let head = Head::new(&site, seen, Part::Servers, query.done);
-    let last = found.last().filter(|_| goes_on).map(|last| last.name.clone());
-    let pager = Pager {
-        shown: format!("{} {}", found.len(), if found.len() == 1 { "server" } else { "servers" }),
-        previous: query.after.is_some().then(|| head.href.clone()),
-        next: last.map(|last| link(&head.href, &[("after", &last)])),
-    };
-    let moving = moving.map(|server| Moving::new(&server, signed_in, &seen.tree));
+    let head = Head::new(&site, seen, Part::Servers, Done::of(asked));
     let register = site.of_workspace(urls::WORKSPACE_REGISTER_SERVER, seen.place.name.as_str());
     Ok(ServersPage {
+        toolbar: LIST.toolbar(asked, &head.href),
+        pager: LIST.pager(asked, &head.href, part),
+        is_narrowed: LIST.is_narrowed(asked),
         register: if head.manages { register } else { String::new() },
         rows: found.iter().map(|server| ServerRow::new(server, &seen.tree, &head)).collect(),
         site,
         shell: Shell::of(app, signed_in, Menu::Workspaces),
         head,
-        pager,
-        moving,
+        moving: moving.map(|server| Moving::new(&server, signed_in, &seen.tree)),
         errors: Errors::none(),
     })
 }
@@ -131,10 +139,14 @@ pub struct ServersPage {
     pub shell: Shell,
     /// The head of the page.
     pub head: Head,
-    /// They, by name.
+    /// Above the list.
+    pub toolbar: Toolbar,
+    /// They, by name unless another order is asked for.
     pub rows: Vec<ServerRow>,
     /// How many there are, and the way to the others.
     pub pager: Pager,
+    /// True when only some are asked for.
+    pub is_narrowed: bool,
     /// The one that is about to move.
     pub moving: Option<Moving>,
     /// Where one is registered; nowhere, for who may not.
@@ -148,8 +160,8 @@ pub struct ServersPage {
 pub struct ServerRow {
     /// Its name.
     pub name: String,
-    /// What it is for.
-    pub description: Foreign,
+    /// What it is for, if somebody said.
+    pub description: Option<Foreign>,
     /// Its place in words.
     pub place: String,
     /// Its page, for who manages.
@@ -175,7 +187,7 @@ impl ServerRow {
     fn new(server: &Registered, tree: &Tree, head: &Head) -> Self {
         Self {
             name: server.name.clone(),
-            description: Foreign::new(&server.description),
+            description: (!server.description.is_empty()).then(|| Foreign::passage(&server.description)),
             place: tree.words(server.place_id).unwrap_or_default(),
             page: head.manages.then(|| format!("{}/{}", head.href, server.name)),
             states: badges(server),
@@ -201,7 +213,7 @@ impl ServersPage {
     pub fn samples() -> Vec<Self> {
         let row = |name: &str, description, state, go: Option<&str>| ServerRow {
             name: name.to_owned(),
-            description,
+            description: Some(description),
             place: "acme/apps".to_owned(),
             page: go.map(|_| format!("/gate/settings/workspaces/acme/servers/{name}")),
             states: vec![state],
@@ -221,8 +233,10 @@ impl ServersPage {
             site: Site::sample(),
             shell: Shell::sample(Menu::Workspaces),
             head: Head::sample(Part::Servers, role, Foreign::new("Acme Research")),
+            toolbar: LIST.toolbar(&Asked::default(), "/gate/settings/workspaces/acme/servers"),
+            pager: Pager { shown: "2 servers".to_owned(), ..Pager::default() },
+            is_narrowed: false,
             rows,
-            pager: Pager { shown: "2 servers".to_owned(), previous: None, next: None },
             moving,
             register: if role == Role::Member {
                 String::new()
@@ -240,6 +254,7 @@ impl ServersPage {
                 None,
                 Errors::none(),
             ),
+            Self { is_narrowed: true, ..page(Role::Admin, Vec::new(), None, Errors::none()) },
             page(Role::Member, Vec::new(), None, Errors::none()),
             page(Role::Admin, Vec::new(), None, Errors::none()),
         ]

@@ -17,6 +17,7 @@ use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
 use crate::upstreams::Refusal as Refused;
 use crate::upstreams::register::Registration;
 use crate::web::components::{Crumb, Errors};
+use crate::web::list::Asked;
 use crate::web::settings::workspaces::new::sentence;
 use crate::web::shell::{Menu, Shell};
 
@@ -53,7 +54,7 @@ pub async fn post(
         let managed = Managed::of(&app, &signed_in, (&path.0, &path.1)).await?;
         let (actor, origin) = (actor(&signed_in), origin_of(&request));
         match register_server::change(&app, actor, &origin, (&managed.server, None), fields.said()).await? {
-            Registration::Done(server) => Ok(back_to(&app, &path.0, &server.name, Told::Changed)),
+            Registration::Done(server) => Ok(back_to(&app, (&path.0, &server.name), &Asked::default(), Told::Changed)),
             Registration::Refused(Refused::NoServer) => Err(Refusal::NotFound),
             Registration::Refused(refusal) => {
                 let errors = Errors::one(refusal.field(), sentence(&refusal.to_string()));

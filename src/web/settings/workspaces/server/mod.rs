@@ -5,7 +5,7 @@ pub mod fields;
 pub mod register;
 mod view;
 
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
@@ -27,22 +27,13 @@ use crate::upstreams::server::{self, Registered};
 use crate::upstreams::tool;
 use crate::web::components::Crumb;
 use crate::web::confirm::ConfirmPage;
+use crate::web::list::Asked;
 use crate::web::shell::{Menu, Shell};
 pub use view::ServerPage;
 pub(super) use view::badges;
 
-/// What is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct ServerQuery {
-    /// True when *Remove* was pressed.
-    #[serde(default)]
-    remove: bool,
-    done: Option<Told>,
-}
-
 /// What has just been done, as the URL says it after a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// It is new.
     Registered,
@@ -53,6 +44,13 @@ pub enum Told {
 }
 
 impl Told {
+    const ALL: [Self; 3] = [Self::Registered, Self::Changed, Self::Looked];
+
+    /// What a URL says that was done.
+    fn of(asked: &Asked) -> Option<Self> {
+        Self::ALL.into_iter().find(|told| told.name() == asked.get("done"))
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Registered => "The server is registered.",
@@ -120,18 +118,18 @@ pub async fn get(
     request: HttpRequest,
     signed_in: SignedIn,
     path: Path<(String, String)>,
-    query: Query<ServerQuery>,
+    asked: Asked,
 ) -> Result<HttpResponse, PageError> {
     let shown = async {
         let managed = Managed::of(&app, &signed_in, (&path.0, &path.1)).await?;
-        if query.remove {
+        if asked.get("remove") == "true" {
             return Ok(Page(question(&app, &signed_in, &managed)).into_response());
         }
         let mut conn = app.db.read().await?;
         let tools = tool::of_server(&mut conn, managed.server.id).await.map_err(db::Error::from)?;
         drop(conn);
         let shell = Shell::of(&app, &signed_in, Menu::Workspaces);
-        Ok(Page(ServerPage::new(&app, shell, &managed, &tools, query.done)).into_response())
+        Ok(Page(ServerPage::new(&app, shell, &managed, &tools, &asked)).into_response())
     };
     shown.await.map_err(|refusal: Refusal| refusal.to(&request))
 }
@@ -142,6 +140,7 @@ pub async fn post(
     request: HttpRequest,
     signed_in: SignedIn,
     path: Path<(String, String)>,
+    asked: Asked,
     PageForm(form): PageForm<ServerForm>,
 ) -> Result<HttpResponse, PageError> {
     let done = async {
@@ -166,7 +165,7 @@ pub async fn post(
                 return Ok(back(&app, Part::Servers, &path.0, Done::Removed));
             }
         };
-        Ok(back_to(&app, &path.0, &managed.server.name, told))
+        Ok(back_to(&app, (&path.0, &managed.server.name), &asked, told))
     };
     done.await.map_err(|refusal: Refusal| refusal.to(&request))
 }
@@ -205,9 +204,9 @@ fn actor(signed_in: &SignedIn) -> Actor {
 }
 
 /// Back to the page of a server, which then says what was done.
-fn back_to(app: &App, workspace: &str, server: &str, told: Told) -> HttpResponse {
+fn back_to(app: &App, (workspace, server): (&str, &str), asked: &Asked, told: Told) -> HttpResponse {
     let page = urls::WORKSPACE_SERVER.replace("{workspace}", workspace).replace("{server}", server);
-    see_other(&format!("{}?done={}", app.at(&page), told.name())).finish()
+    see_other(&view::LIST.here(asked, &app.at(&page), told.name())).finish()
 }
 
 /// The pages above those of a server.

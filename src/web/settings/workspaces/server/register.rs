@@ -16,6 +16,7 @@ use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{PageError, PageForm, Refusal, SignedIn, urls};
 use crate::upstreams::register::Registration;
 use crate::web::components::{Crumb, Errors};
+use crate::web::list::Asked;
 use crate::web::settings::workspaces::Seen;
 use crate::web::settings::workspaces::new::sentence;
 use crate::web::shell::{Menu, Shell};
@@ -56,7 +57,9 @@ pub async fn post(
         }
         let (actor, origin) = (actor(&signed_in), origin_of(&request));
         match register_server::add(&app, actor, &origin, place, &fields.said()).await? {
-            Registration::Done(server) => Ok(back_to(&app, &workspace, &server.name, Told::Registered)),
+            Registration::Done(server) => {
+                Ok(back_to(&app, (&workspace, &server.name), &Asked::default(), Told::Registered))
+            }
             Registration::Refused(refusal) => {
                 let errors = Errors::one(refusal.field(), sentence(&refusal.to_string()));
                 Ok(Page(page(&app, &signed_in, &seen, &fields, errors)).into_response())

@@ -9,9 +9,28 @@ use crate::http::urls;
 use crate::types::Class;
 use crate::upstreams::server::{Health, Registered};
 use crate::upstreams::tool::Tool;
-use crate::web::components::{Badge, Choice, Crumb, Tone, link};
+use crate::web::components::{Badge, Choice, Crumb, Pager, Tone, Toolbar, link};
+use crate::web::list::{Asked, List};
 use crate::web::shell::{Menu, Shell};
 use crate::web::words::Moment;
+
+/// Its tools.
+pub(super) const LIST: List = List {
+    label: "Search tools",
+    nouns: ["tool", "tools"],
+    sorts: &[("name", "By name"), ("class", "Most dangerous first")],
+    shows: &[
+        ("", "All"),
+        ("read", "Count as read"),
+        ("write", "Count as write"),
+        ("delete", "Count as delete"),
+        ("waiting", "Waiting for approval"),
+        ("gone", "No longer listed"),
+    ],
+    on_a_page: 50,
+};
+/// Where there are so few, there is nothing to search.
+const FEW: usize = 5;
 
 /// What it is, how it is, and what its tools count as.
 #[derive(Clone, Debug, Template)]
@@ -29,6 +48,8 @@ pub struct ServerPage {
     pub name: String,
     /// This page.
     pub href: String,
+    /// The same with what is asked of the list of tools.
+    pub here: String,
     /// Where *Edit*, *Move* and *Remove* lead.
     pub edit: String,
     /// The same.
@@ -47,8 +68,14 @@ pub struct ServerPage {
     pub checked: Option<Moment>,
     /// What it is, fact by fact.
     pub facts: Vec<(&'static str, Foreign)>,
-    /// Its tools, by name.
+    /// Above its tools, where there are enough of them to be searched.
+    pub toolbar: Option<Toolbar>,
+    /// Its tools, by name unless another order is asked for.
     pub tools: Vec<ToolRow>,
+    /// Below them.
+    pub pager: Pager,
+    /// True when it has told of none.
+    pub is_empty: bool,
     /// The same without the page.
     pub command: String,
     /// The same.
@@ -75,16 +102,22 @@ pub struct ToolRow {
 }
 
 impl ServerPage {
-    pub(super) fn new(app: &App, shell: Shell, managed: &Managed, tools: &[Tool], told: Option<Told>) -> Self {
+    pub(super) fn new(app: &App, shell: Shell, managed: &Managed, tools: &[Tool], asked: &Asked) -> Self {
         let Managed { seen, server } = managed;
         let site = Site::of(&app.config.server.public_url);
         let (workspace, name) = (seen.place.name.as_str(), server.name.as_str());
         let href = site.of_server(urls::WORKSPACE_SERVER, workspace, name);
         let servers = site.of_workspace(urls::WORKSPACE_SERVERS, workspace);
         let one = urls::API_MCP_SERVER.replace("{id}", &server.id.to_string());
+        let (shown, pager) = LIST.page(asked, &href, chosen(asked, tools, server));
         Self {
+            toolbar: (tools.len() > FEW).then(|| LIST.toolbar(asked, &href)),
+            here: LIST.here(asked, &href, ""),
+            tools: shown.into_iter().map(|tool| ToolRow::new(tool, server)).collect(),
+            pager,
+            is_empty: tools.is_empty(),
             above: above(&site, (workspace, &Foreign::new(&seen.place.title)), None),
-            notice: told.map_or("", Told::words),
+            notice: Told::of(asked).map_or("", Told::words),
             edit: site.of_server(urls::WORKSPACE_EDIT_SERVER, workspace, name),
             go: link(&servers, &[("move", &server.id.to_string())]),
             remove: link(&href, &[("remove", "true")]),
@@ -94,7 +127,6 @@ impl ServerPage {
             trouble: server.health_detail.clone(),
             checked: server.checked_at.map(|at| Moment::new(at, app.clock.now())),
             facts: facts(server, &seen.tree.words(server.place_id).unwrap_or_default()),
-            tools: tools.iter().map(|tool| ToolRow::new(tool, server)).collect(),
             request: format!(
                 "curl -X PATCH {} -H \"Authorization: Bearer $TOKEN\" \\\n  -H \"Content-Type: application/json\" -d '{{\"enabled\": {}}}'",
                 app.at(&one),
@@ -148,6 +180,7 @@ impl ServerPage {
             go: format!("{href}?move=1"),
             remove: format!("{href}?remove=true"),
             connect: "https://gate.example.com/gate/calendar/mcp".to_owned(),
+            here: href.clone(),
             enabled: true,
             badges: vec![Badge::new(Tone::Good, "On"), Badge::new(Tone::Good, "Healthy")],
             trouble: String::new(),
@@ -157,7 +190,10 @@ impl ServerPage {
                 ("URL", Foreign::hostile_sample()),
                 ("Place", Foreign::new("acme/apps")),
             ],
+            toolbar: Some(LIST.toolbar(&Asked::default(), &href)),
             tools,
+            pager: Pager { shown: "2 tools".to_owned(), ..Pager::default() },
+            is_empty: false,
             command: "portcullis toggle calendar".to_owned(),
             request: "curl -X PATCH https://gate.example.com/gate/api/v1/mcp-servers/1".to_owned(),
             shell: Shell::sample(Menu::Workspaces),
@@ -170,10 +206,31 @@ impl ServerPage {
             badges: vec![Badge::new(Tone::Ended, "Off"), Badge::new(Tone::Bad, "Failing")],
             trouble: "the server answered with status 503 <script>alert(1)</script>".to_owned(),
             tools: Vec::new(),
+            toolbar: None,
+            is_empty: true,
             ..healthy.clone()
         };
-        vec![healthy, off]
+        let nothing_found = Self { tools: Vec::new(), ..healthy.clone() };
+        vec![healthy, off, nothing_found]
     }
+}
+
+/// The tools that are looked for, in the order that is asked for.
+fn chosen<'t>(asked: &Asked, tools: &'t [Tool], server: &Registered) -> Vec<&'t Tool> {
+    let show = LIST.show(asked);
+    let is_shown = |tool: &&Tool| match show {
+        "" => true,
+        "waiting" => tool.proposed.is_some(),
+        "gone" => !tool.is_listed_by(server),
+        class => tool.judged().name() == class,
+    };
+    let description = |tool: &'t Tool| tool.definition["description"].as_str().unwrap_or_default();
+    let is_meant = |tool: &&'t Tool| asked.finds([tool.name.as_str(), description(tool)]);
+    let mut found: Vec<&Tool> = tools.iter().filter(is_shown).filter(is_meant).collect();
+    if LIST.sort(asked) == "class" {
+        found.sort_by_key(|tool| std::cmp::Reverse(tool.judged()));
+    }
+    found
 }
 
 impl ToolRow {

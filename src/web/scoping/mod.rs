@@ -1,7 +1,9 @@
 //! The part of a page that says what a credential is narrowed to: its fields in a form, and its words everywhere else.
 
+mod offer;
+mod words;
+
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde::Deserialize;
 
@@ -10,10 +12,12 @@ use crate::access::scoping::{self, Maker, Purpose, Refusal, Scoping, Wanted, Wan
 use crate::app::App;
 use crate::db;
 use crate::http::page::Foreign;
-use crate::places::{Place, PlacePath, Reach, Tree};
+use crate::places::{Reach, Tree};
 use crate::types::{Permissions, PlaceId, Thing, Verb};
-use crate::upstreams::Server;
 use crate::web::components::{BoxState, Choice, GridRow, TreeNode};
+use offer::Offer;
+pub use offer::{Finder, in_places};
+pub use words::ScopingWords;
 
 /// What the fields send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,6 +31,12 @@ pub struct ScopingFields {
     /// What is ticked there: `tools:read` and so on.
     #[serde(default)]
     grants: String,
+    /// Which places are looked for among many.
+    #[serde(default)]
+    find: String,
+    /// Which were looked for when the form was shown.
+    #[serde(default)]
+    found: String,
 }
 
 /// What is wrong, and with which field.
@@ -47,7 +57,7 @@ impl ScopingFields {
 
     /// An empty form: one place ticked, and the least permissions.
     pub fn starting_at(place: PlaceId) -> Self {
-        Self { scope: place.to_string(), permissions: "read".to_owned(), grants: String::new() }
+        Self { scope: place.to_string(), permissions: "read".to_owned(), ..Self::default() }
     }
 
     /// A form filled with what is stored.
@@ -61,13 +71,18 @@ impl ScopingFields {
             Some(stored) if *stored != Permissions::read() => (GRID, stored.to_string()),
             Some(_) | None => ("read", String::new()),
         };
-        Self { scope: places.join(" "), permissions: permissions.to_owned(), grants }
+        Self { scope: places.join(" "), permissions: permissions.to_owned(), grants, ..Self::default() }
     }
 
     /// Judges what came, for `maker`.
     pub fn judge(&self, maker: &Subject, purpose: Purpose, tree: &Tree) -> Result<Scoping, ScopingError> {
         let wanted = Wanted { scope: self.places(), permissions: self.wanted_permissions()? };
         scoping::judge(&Maker::in_person(maker), purpose, &wanted, tree).map_err(ScopingError::from)
+    }
+
+    /// True when other places are looked for than the form shows: it is shown again, and nothing is made.
+    pub fn looks(&self) -> bool {
+        self.find.trim() != self.found.trim()
     }
 
     /// The ids of the places that are ticked.
@@ -106,8 +121,10 @@ impl From<Refusal> for ScopingError {
 /// The fields as a form shows them.
 #[derive(Clone, Debug)]
 pub struct ScopingView {
-    /// The workspaces that one can choose, with what is in them.
+    /// The workspaces that one can choose, with what is in them; of many, those that are looked for.
     pub tree: Vec<TreeNode>,
+    /// The search among them, where they are many.
+    pub finder: Option<Finder>,
     /// The three ways to say what may be done.
     pub modes: Vec<Choice>,
     /// Each kind of thing by itself.
@@ -131,9 +148,10 @@ impl ScopingView {
             Err(_) => Permissions::default(),
         };
         let granted: Permissions = granted.pairs().filter(|(thing, verb)| may.allow(*thing, *verb)).collect();
-        let nodes = workspaces.iter().map(|place| node(place, &tree, &servers, &chosen));
+        let offer = Offer::new(&tree, &workspaces, &servers, &chosen, fields.find.trim());
         Ok(Self {
-            tree: nodes.collect(),
+            tree: workspaces.iter().filter_map(|place| offer.node(place)).collect(),
+            finder: offer.finder,
             modes: modes(&fields.permissions),
             grid: grid(&may, &granted),
             words: ScopingWords::of(&Reach::of(chosen.iter().copied()), Some(&granted), &tree, &servers),
@@ -152,7 +170,9 @@ impl ScopingView {
 
     /// The same with a name as an attacker would choose it.
     pub fn hostile_sample() -> Self {
-        Self::sampled(Foreign::hostile_sample().to_string())
+        let query = Foreign::hostile_sample().to_string();
+        let finder = Finder { shown: "100 of 523 places are shown.".to_owned(), query };
+        Self { finder: Some(finder), ..Self::sampled(Foreign::hostile_sample().to_string()) }
     }
 
     fn sampled(title: String) -> Self {
@@ -161,7 +181,7 @@ impl ScopingView {
             label: label.to_owned(),
             detail: detail.to_owned(),
             chosen,
-            below: Vec::new(),
+            ..TreeNode::default()
         };
         let apps =
             TreeNode { below: vec![leaf("f1", "Web", "1 server", true)], ..leaf("p1", "Apps", "2 servers", false) };
@@ -169,6 +189,7 @@ impl ScopingView {
         let places = format!("{title} / Apps / Web");
         Self {
             tree: vec![leaf("w0", "MCP Gateway", "no servers yet", true), acme],
+            finder: None,
             modes: modes("read"),
             grid: grid(&Permissions::write(), &Permissions::read()),
             words: ScopingWords {
@@ -177,17 +198,6 @@ impl ScopingView {
                 places: format!("MCP Gateway, {places}"),
             },
         }
-    }
-}
-
-fn node(place: &Place, tree: &Tree, servers: &[Server], chosen: &BTreeSet<PlaceId>) -> TreeNode {
-    let reach = Reach::of([place.id]);
-    TreeNode {
-        value: place.id.to_string(),
-        label: Foreign::new(&place.title).to_string(),
-        detail: counted(servers.iter().filter(|server| reach.covers(&server.place)).count()),
-        chosen: chosen.contains(&place.id),
-        below: tree.children(place.id).into_iter().map(|child| node(child, tree, servers, chosen)).collect(),
     }
 }
 
@@ -237,158 +247,9 @@ fn thing_words(thing: Thing) -> (&'static str, &'static str) {
     }
 }
 
-/// What something is narrowed to, in words: "can read 3 servers in Acme".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopingWords {
-    /// What may be done: "read and write", or thing by thing.
-    pub can: String,
-    /// To what, where that goes without saying: "3 servers". Else nothing.
-    pub of: String,
-    /// Where: "Acme, Other / Lab". Nothing where there is no such place any more.
-    pub places: String,
-}
-
-impl ScopingWords {
-    /// The words for what is stored. Permissions that are not narrowed are what its OAuth scope allows.
-    pub fn of(reach: &Reach, permissions: Option<&Permissions>, tree: &Tree, servers: &[Server]) -> Self {
-        let simple = permissions.is_some_and(is_simple);
-        let of = match reach {
-            _ if !simple => String::new(),
-            Reach::Everywhere => "servers".to_owned(),
-            Reach::Places(_) => match servers.iter().filter(|server| reach.covers(&server.place)).count() {
-                0 => "servers (none yet)".to_owned(),
-                some => counted(some),
-            },
-        };
-        let places = match reach {
-            Reach::Everywhere => "every workspace of its owner".to_owned(),
-            Reach::Places(places) => listed(titles(places, tree), "place"),
-        };
-        Self { can: permissions.map_or_else(|| "do what its scope allows".to_owned(), can), of, places }
-    }
-}
-
-impl fmt::Display for ScopingWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { can, of, places } = self;
-        match (places.is_empty(), of.is_empty()) {
-            (true, _) => f.write_str("can do nothing: its places are gone"),
-            (false, true) => write!(f, "can {can} in {places}"),
-            (false, false) => write!(f, "can {can} {of} in {places}"),
-        }
-    }
-}
-
-/// True for what the simple answers give, or as much of it as somebody had.
-fn is_simple(permissions: &Permissions) -> bool {
-    let simple = Permissions::write();
-    permissions.allow(Thing::Tools, Verb::Read) && permissions.pairs().all(|(thing, verb)| simple.allow(thing, verb))
-}
-
-fn can(permissions: &Permissions) -> String {
-    let verbs = |thing| Verb::ALL.into_iter().filter(move |verb| permissions.allow(thing, *verb)).map(Verb::name);
-    if is_simple(permissions) {
-        return joined(&verbs(Thing::Tools).map(str::to_owned).collect::<Vec<_>>());
-    }
-    let things: Vec<String> = Thing::ALL
-        .into_iter()
-        .filter_map(|thing| {
-            let verbs: Vec<String> = verbs(thing).map(str::to_owned).collect();
-            (!verbs.is_empty()).then(|| format!("{} {}", joined(&verbs), thing.name()))
-        })
-        .collect();
-    if things.is_empty() { "do nothing".to_owned() } else { things.join(", ") }
-}
-
-/// The titles of places, each with those above it, by title.
-fn titles(places: &BTreeSet<PlaceId>, tree: &Tree) -> Vec<String> {
-    let title = |id| tree.get(id).map(|place| Foreign::new(&place.title).to_string());
-    let path = |path: PlacePath| path.places().filter_map(title).collect::<Vec<_>>().join(" / ");
-    let mut titles: Vec<String> = places.iter().filter_map(|id| tree.path(*id)).map(path).collect();
-    titles.sort_unstable_by_key(|title| title.to_lowercase());
-    titles
-}
-
-/// As many names as a line has room for.
-const SHOWN: usize = 3;
-
-fn listed(mut names: Vec<String>, what: &str) -> String {
-    let more = names.len().saturating_sub(SHOWN);
-    if more > 0 {
-        names.truncate(SHOWN);
-        names.push(if more == 1 { format!("1 more {what}") } else { format!("{more} more {what}s") });
-    }
-    joined(&names)
-}
-
-fn joined(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [before @ .., last] => format!("{} and {last}", before.join(", ")),
-    }
-}
-
-fn counted(servers: usize) -> String {
-    match servers {
-        0 => "no servers yet".to_owned(),
-        1 => "1 server".to_owned(),
-        more => format!("{more} servers"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::upstreams::Upstream;
-    use chrono::DateTime;
-
     use super::*;
-    use crate::places::Kind;
-    use crate::types::ServerId;
-
-    #[test]
-    fn a_scoping_reads_as_one_sentence() {
-        let place = |kind, parent, name: &str, title: &str| Place {
-            id: PlaceId::fresh(),
-            kind,
-            parent,
-            name: name.parse().unwrap(),
-            title: title.to_owned(),
-            created_at: DateTime::UNIX_EPOCH,
-        };
-        let acme = place(Kind::Workspace, None, "acme", "Acme");
-        let lab = place(Kind::Project, Some(acme.id), "lab", "Lab");
-        let other = place(Kind::Workspace, None, "other", "Other");
-        let (in_acme, in_lab, in_other) = (acme.id, lab.id, other.id);
-        let tree = Tree::new(vec![acme, lab, other]);
-        let server = |name: &str, place| Server {
-            id: ServerId::fresh(),
-            name: name.to_owned(),
-            description: String::new(),
-            transport: String::new(),
-            place: tree.path(place).unwrap(),
-            upstream: Upstream::default(),
-        };
-        let servers = [server("a", in_acme), server("b", in_lab), server("c", in_lab)];
-        for (reach, permissions, words) in [
-            (Reach::of([in_acme]), Some("tools:read"), "can read 3 servers in Acme"),
-            (Reach::of([in_acme]), Some("tools:read servers:read places:read"), "can read 3 servers in Acme"),
-            (Reach::of([in_lab]), Some("tools:read tools:write"), "can read and write 2 servers in Acme / Lab"),
-            (Reach::of([in_other, in_lab]), Some("tools:read"), "can read 2 servers in Acme / Lab and Other"),
-            (Reach::of([in_other]), Some("tools:read"), "can read servers (none yet) in Other"),
-            (Reach::of([in_acme]), Some("tools:read tools:delete"), "can read and delete tools in Acme"),
-            (Reach::of([in_acme]), Some("servers:read keys:read"), "can read servers, read keys in Acme"),
-            (Reach::of([in_acme]), None, "can do what its scope allows in Acme"),
-            (Reach::Everywhere, Some("tools:read"), "can read servers in every workspace of its owner"),
-            (Reach::of([PlaceId::fresh()]), Some("tools:read"), "can do nothing: its places are gone"),
-        ] {
-            let permissions = permissions.map(|permissions| permissions.parse().unwrap());
-            let said = ScopingWords::of(&reach, permissions.as_ref(), &tree, &servers);
-            assert_eq!(said.to_string(), words);
-        }
-        let many = (1..=5).map(|number| format!("P{number}")).collect();
-        assert_eq!(listed(many, "place"), "P1, P2, P3 and 2 more places");
-    }
 
     #[test]
     fn a_form_is_filled_with_what_is_stored() {
@@ -396,6 +257,7 @@ mod tests {
         for (permissions, mode) in [("tools:read servers:read places:read", "read"), ("tools:delete", GRID)] {
             let permissions: Permissions = permissions.parse().unwrap();
             let fields = ScopingFields::of(&Reach::of([place]), Some(&permissions));
+            assert!(!fields.looks());
             assert_eq!((fields.permissions.as_str(), fields.places()), (mode, vec![place.to_string()]));
             let back = match fields.wanted_permissions() {
                 Ok(WantedPermissions::Read) => Permissions::read(),

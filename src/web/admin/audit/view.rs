@@ -242,7 +242,8 @@ impl AuditPage {
         let last = found.last().filter(|_| goes_on).map(|last| last.key().to_string());
         self.pager = Pager {
             shown: if is_later { "Older events".to_owned() } else { "The latest first".to_owned() },
-            previous: is_later.then(|| self.asked.at(&path, ("after", ""))),
+            first: is_later.then(|| self.asked.at(&path, ("after", ""))),
+            previous: None,
             next: last.map(|key| self.asked.at(&path, ("after", &key))),
         };
         self.copies = self.copies();

@@ -39,6 +39,8 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     let handle = server.handle();
     let serving = tokio::spawn(server);
     stop.await;
+    // Whoever only waits for news is not waited for.
+    app.shifts.end();
     handle.stop(true).await;
     app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
@@ -62,7 +64,7 @@ pub fn start(app: &Arc<App>, listeners: Vec<TcpListener>) -> io::Result<Server> 
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
     let making = Data::new(MakingLimits::new(&app.clock));
-    let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
+    let tools = Data::new(Tools(mcp::tools::by_class().collect()));
     let (sessions, agreements, streams, at_once) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
     let data = Data::from(Arc::clone(app));
     let public_url = app.config.server.public_url.clone();

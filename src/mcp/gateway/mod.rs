@@ -4,7 +4,7 @@
 //! here: whatever client and server agree on, they agree on with each other. What we do not understand we do not pass on.
 
 mod ask;
-mod at_once;
+pub(super) mod at_once;
 mod attempt;
 pub mod egress;
 mod events;

@@ -287,7 +287,7 @@ impl Passing {
 }
 
 /// A message as an event.
-fn event(message: &[u8]) -> Bytes {
+pub(in crate::mcp) fn event(message: &[u8]) -> Bytes {
     let mut event = Vec::with_capacity(message.len() + 24);
     event.extend_from_slice(b"event: message\n");
     for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {

@@ -6,6 +6,8 @@ mod gateway;
 mod gathered;
 mod hostile;
 mod legacy;
+mod listen;
+mod manage;
 mod modern;
 mod old_sse;
 mod rmcp_client;

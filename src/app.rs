@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::shifts::Shifts;
 use crate::access::{Access, Policies};
 use crate::audit::{self, Origin};
 use crate::clock::Clock;
@@ -50,6 +51,8 @@ pub struct App {
     pub client_names: ClientNames,
     /// Changes that other nodes made.
     pub changes: Changes,
+    /// Who wants to know when what callers may use is otherwise.
+    pub shifts: Shifts,
     /// The way out.
     pub net: Net,
     /// Other people's public keys.
@@ -101,6 +104,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let app = Self {
             changes: Changes::listen(&db, &random),
+            shifts: Shifts::default(),
             passwords: Passwords::new(cores, random.clone()),
             passkeys: Passkeys::at(&config.server.public_url),
             access: Access::default(),

@@ -13,12 +13,14 @@ pub mod explanation;
 pub mod foreign_token;
 pub mod key_making;
 pub mod make_token;
+pub mod manage;
 pub mod policies;
 pub mod policy;
 pub mod principal;
 mod remembered;
 pub mod scoping;
 mod seen_proofs;
+pub mod shifts;
 pub mod snapshot;
 pub mod visit;
 

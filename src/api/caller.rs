@@ -10,6 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::error::Problem;
 use crate::access::Principal;
 use crate::access::action::Action;
+use crate::access::manage;
 use crate::access::policy::{self, Decision};
 use crate::access::principal::Credential;
 use crate::app::App;
@@ -96,6 +97,11 @@ impl Known {
         self.judge(app, &Action::Manage { thing, verb, at: None })
     }
 
+    /// The same for groups and policies, which belong to no place and give rights ([`manage::may`]).
+    pub fn may_for_all(&self, app: &App, thing: Thing, verb: Verb) -> Result<(), Problem> {
+        self.settled(app, manage::may(&self.0, thing, verb))
+    }
+
     /// The same for what is at `path`. Of what is out of a caller's reach, nobody learns that it is there.
     pub fn may_at(&self, app: &App, thing: Thing, verb: Verb, path: &PlacePath) -> Result<(), Problem> {
         self.may(app, thing, verb)?;
@@ -106,14 +112,7 @@ impl Known {
     /// Refuses a caller who comes with a key or token that somebody made in settings: with those, nobody makes, changes or ends
     /// any, nor says who is what.
     pub fn may_keep_credentials(&self) -> Result<(), Problem> {
-        match self.0.credential {
-            Credential::AccessToken(_) => Ok(()),
-            Credential::ApiKey(_) | Credential::PersonalToken(_) | Credential::ForeignToken(_) => {
-                Err(Problem::Forbidden(
-                    "Keys and tokens that were made in settings make and end no others and hand out no roles; use an access token",
-                ))
-            }
-        }
+        manage::may_keep_credentials(&self.0).map_err(Problem::Forbidden)
     }
 
     /// True for a system administrator with a credential that is narrowed to no place: who sees what lies in none. What may be
@@ -128,7 +127,11 @@ impl Known {
     }
 
     fn judge(&self, app: &App, action: &Action<'_>) -> Result<(), Problem> {
-        match policy::decide(&self.0, action) {
+        self.settled(app, policy::decide(&self.0, action))
+    }
+
+    fn settled(&self, app: &App, decision: Decision) -> Result<(), Problem> {
+        match decision {
             Decision::Allowed => Ok(()),
             Decision::NeedsScope(scope) => {
                 let metadata = Resource::Api.metadata_url(&app.config.server.public_url);

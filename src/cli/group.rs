@@ -137,7 +137,7 @@ impl Membership {
         let missing = open.db.write(async |conn| save::set_server(conn, &self.groups, (server, tools), by).await).await;
         let missing = missing.map_err(Failure::refused)?;
         if let Some(name) = missing.first() {
-            return Err(Failure::refused(format!("there is no policy with the name {name:?}")));
+            return Err(Failure::refused(format!("{name:?} is the name of neither a group nor a policy")));
         }
         let facts = json!({ "server": server, "groups": self.groups, "may_use": is_in });
         let words = if is_in { "may use" } else { "may not use any more" };

@@ -21,6 +21,7 @@ mod issuer_tokens;
 mod key;
 mod key_file;
 mod m2m;
+mod mcp;
 mod migrate;
 mod outcome;
 mod personal_token;
@@ -65,6 +66,8 @@ enum Command {
     Config(config::PrintConfig),
     /// Examine an MCP URL, ours or any other, as each known client would connect to it
     Doctor(doctor::Doctor),
+    /// Use an MCP endpoint: shake hands, ping, list tools, call one
+    Mcp(mcp::Mcp),
     /// Add a person
     UserCreateHuman(user::CreateHuman),
     /// Forget the second factors of somebody who has lost them; their password stays
@@ -225,6 +228,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Bootstrap(verb) => verb.run(loaded.config),
         Command::Config(verb) => Ok(verb.run(&loaded)),
         Command::Doctor(verb) => verb.run(&loaded.config),
+        Command::Mcp(verb) => verb.run(&loaded.config),
         Command::UserCreateHuman(verb) => verb.run(loaded.config),
         Command::UserResetFactors(verb) => verb.run(loaded.config),
         Command::ClientAdd(verb) => verb.run(loaded.config),

@@ -1,7 +1,7 @@
 //! ERRAND: ask a registered server which tools it has, and write down what it answered.
 
-mod legacy;
-mod line;
+pub(super) mod legacy;
+pub(super) mod line;
 mod modern;
 mod old_sse;
 mod stdio;

@@ -9,6 +9,7 @@ pub mod foreign_token;
 pub mod issuer;
 pub mod key_set;
 pub mod logout_notice;
+pub mod mcp_client;
 pub mod password;
 pub mod register_server;
 pub mod software_statement;

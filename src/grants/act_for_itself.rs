@@ -18,6 +18,8 @@ pub struct Wish<'a> {
     pub account: Option<&'a ServiceAccount>,
     /// What it would do; everything that it may when it does not say.
     pub scope: Wanted,
+    /// The policies that the scope names and that are for the account, as things are now.
+    pub policies: &'a Scope,
     /// Where.
     pub audience: &'a str,
     /// How it proved who it is.
@@ -47,6 +49,8 @@ pub enum Acted {
     NotForItself(&'static str),
     /// It may not have that.
     TooMuch,
+    /// No policy of that name is for the account.
+    NotGiven(String),
 }
 
 /// A program acts for itself. This path is walked often and changes nothing: what it is judged by is in memory, and what comes of
@@ -64,6 +68,10 @@ pub async fn act_for_itself(
             Entry::new(Event::ClientCredentialsUsed).subject(*subject).detail(detail)
         }
         Acted::NotForItself(why) => Entry::new(Event::ClientCredentialsRefused).detail(json!({ "why": why })),
+        Acted::NotGiven(name) => {
+            let detail = json!({ "why": "The scope names what is no policy of the account's groups", "name": name });
+            Entry::new(Event::ClientCredentialsRefused).detail(detail)
+        }
         Acted::TooMuch => {
             let detail = json!({ "why": "The scope is wider than the client may have" });
             Entry::new(Event::ClientCredentialsRefused).detail(detail)
@@ -87,10 +95,16 @@ fn judge(client: &Client, wish: &Wish<'_>) -> Acted {
     let ceiling = client.scope.within(&Scope::of(&known_scopes::FOR_PROGRAMS));
     let scope = match &wish.scope {
         Wanted::All => ceiling.clone(),
-        Wanted::Only(scope) => scope.clone(),
+        Wanted::Only(scope) => scope.with_what_is_narrowed(&ceiling),
     };
-    match machine::act(&client.id, &ceiling, &scope) {
-        Ok(()) if !scope.is_empty() => Acted::Allowed { subject: SubjectId::Service(account.id), scope },
+    let named = scope.policies();
+    if let Some(name) = named.tokens().find(|name| !wish.policies.has(name)) {
+        return Acted::NotGiven(name.to_owned());
+    }
+    // The names only narrow what the rest gives (`decisions` 10).
+    let given = scope.filtered(|token| !named.has(token));
+    match machine::act(&client.id, &ceiling, &given) {
+        Ok(()) if !given.is_empty() => Acted::Allowed { subject: SubjectId::Service(account.id), scope },
         Ok(()) | Err(_) => Acted::TooMuch,
     }
 }

@@ -136,12 +136,17 @@ fn actors(newest: Option<&Actor>) -> usize {
     std::iter::successors(newest, |actor| actor.act.as_deref()).count()
 }
 
-/// H4: never beyond the token ∩ the client; the subject's rights are in the token's scope already.
+/// H4: never beyond the token ∩ the client; the subject's rights are in the token's scope already. The policies to which the
+/// token is narrowed stay unless some of them are named: a token that named none would open more.
 fn narrowed(client: &Client, subject: &Judged, asked: Option<Scope>) -> Result<Scope, &'static str> {
-    let wanted = asked.unwrap_or_else(|| subject.scope.clone());
+    let wanted = asked.map_or_else(|| subject.scope.clone(), |asked| asked.with_what_is_narrowed(&subject.scope));
     if !subject.scope.covers(&wanted) {
         return Err("The scope is wider than that of the subject_token");
     }
     let scope = wanted.within(&client.scope);
-    if scope.is_empty() { Err("This client may not have anything of that scope") } else { Ok(scope) }
+    if scope.is_empty() {
+        return Err("This client may not have anything of that scope");
+    }
+    let named = wanted.policies();
+    Ok(scope.union(&if named.is_empty() { subject.scope.policies() } else { named }))
 }

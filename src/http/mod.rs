@@ -17,6 +17,7 @@ pub mod hints;
 pub mod limit;
 pub mod logout_request;
 pub mod making;
+pub mod managed;
 pub mod no_store;
 pub mod once;
 pub mod origin;

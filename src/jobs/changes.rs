@@ -28,6 +28,9 @@ const TOPICS: [&str; 9] = [
     trusted_issuer::CHANGED,
 ];
 
+/// What decides which tools somebody may use.
+const SHIFTS: [&str; 5] = [identity::CHANGED, client::CHANGED, places::CHANGED, upstreams::CHANGED, policies::CHANGED];
+
 /// Listens until the listener is dropped. From the moment that a change is heard until whatever it is about has been forgotten
 /// or read again, memory is not trusted ([`Access::is_current`](crate::access::Access::is_current)). What cannot be read now
 /// is tried again, and holds up nothing else.
@@ -35,15 +38,18 @@ pub async fn run(app: Arc<App>) {
     let mut changes = app.changes.subscribe();
     let (mut due, mut readings) = (Due::default(), FuturesUnordered::new());
     // Whatever changed between the first reading and the subscription.
-    due.note(&app, &Change::Missed);
+    let mut shifts = due.note(&app, &Change::Missed);
     loop {
         readings.extend(due.begin().map(|topic| read_at_last(&app, topic)));
         if due.is_nothing() {
             app.access.caught_up(changes.up_to());
+            if std::mem::take(&mut shifts) {
+                app.shifts.note();
+            }
         }
         tokio::select! {
             change = changes.next() => match change {
-                Some(change) => due.note(&app, &change),
+                Some(change) => shifts |= due.note(&app, &change),
                 None => return,
             },
             Some(topic) = readings.next() => due.end(topic),
@@ -61,7 +67,9 @@ struct Due {
 }
 
 impl Due {
-    fn note(&mut self, app: &App, change: &Change) {
+    /// True when somebody may be able to use other tools once it has been read.
+    fn note(&mut self, app: &App, change: &Change) -> bool {
+        let mut shifts = false;
         for topic in TOPICS {
             let is_changed = match change {
                 Change::Announced(announced) => announced == topic,
@@ -70,8 +78,10 @@ impl Due {
             if is_changed {
                 forget(app, topic);
                 self.waiting.insert(topic);
+                shifts |= SHIFTS.contains(&topic);
             }
         }
+        shifts
     }
 
     /// What can be read now; each topic by one at a time.

@@ -22,7 +22,9 @@ use crate::http::origin::origin_of;
 use crate::mcp::effects;
 use crate::mcp::error::Failure;
 use crate::mcp::gateway::{self, Gateway};
+use crate::mcp::listen::{self, Listening};
 use crate::mcp::serve::{self, Answer, Reply, World};
+use crate::mcp::{era, manage, media};
 
 /// The largest message that we read.
 pub const LARGEST: usize = 1 << 20;
@@ -75,9 +77,16 @@ async fn authenticated(
     if let Err(reply) = serve::enter(principal, &world) {
         return respond(reply);
     }
-    // Streams and sessions of earlier revisions (GET, DELETE) are optional, and we have none.
+    if request.method() == Method::GET && media::asks_for_events(request.headers()) {
+        return match era::may_listen_by_get(request.headers()) {
+            Ok(true) => listen::open(request, app, gateway, principal, Listening::Unasked).await,
+            Ok(false) => not_allowed("POST, OPTIONS"),
+            Err(failure) => failed(&failure),
+        };
+    }
+    // Sessions of earlier revisions are optional, and we have none that could be deleted.
     if request.method() != Method::POST {
-        return not_allowed();
+        return not_allowed("GET, POST, OPTIONS");
     }
     let body = match read(payload).await {
         Ok(body) => body,
@@ -86,6 +95,12 @@ async fn authenticated(
     let Answer { reply, effect } = serve::serve(principal, request.headers(), &body, &world);
     if let Reply::Onward(onward) = &reply {
         return gateway::onward(request, app, gateway, (principal, &servers), onward).await;
+    }
+    if let Reply::Listen(listening) = reply {
+        return listen::open(request, app, gateway, principal, listening).await;
+    }
+    if let Reply::Manage(asked) = &reply {
+        return manage::answer(request, app, gateway, principal, asked).await;
     }
     let Some(effect) = effect else { return respond(reply) };
     match effects::bring_about(app, effect, principal, &origin_of(request)).await {
@@ -103,7 +118,7 @@ fn respond(reply: Reply) -> HttpResponse {
         Reply::Message(status, body) => HttpResponse::build(status).json(body),
         Reply::Challenge(challenge) => challenge.error_response(),
         // Whoever answers that is asked before.
-        Reply::Onward(_) => failed(&Failure::unavailable()),
+        Reply::Onward(_) | Reply::Manage(_) | Reply::Listen(_) => failed(&Failure::unavailable()),
     }
 }
 
@@ -111,10 +126,12 @@ pub(super) fn failed(failure: &Failure) -> HttpResponse {
     HttpResponse::build(failure.status).json(failure.body(None))
 }
 
-fn not_allowed() -> HttpResponse {
-    let failure =
-        Failure::http(StatusCode::METHOD_NOT_ALLOWED, "Messages are sent by POST; there are no sessions or streams");
-    HttpResponse::build(failure.status).insert_header((ALLOW, "POST, OPTIONS")).json(failure.body(None))
+fn not_allowed(allowed: &'static str) -> HttpResponse {
+    let failure = Failure::http(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Messages are sent by POST; GET with Accept: text/event-stream listens, in revisions before 2026-07-28; there are no sessions",
+    );
+    HttpResponse::build(failure.status).insert_header((ALLOW, allowed)).json(failure.body(None))
 }
 
 pub(super) fn too_large() -> Failure {

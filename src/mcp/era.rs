@@ -63,6 +63,14 @@ pub fn check_notification(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
+/// True where the earlier era's GET has a meaning: the new one has none (MCP 2026-07-28, Streamable HTTP).
+pub fn may_listen_by_get(headers: &HeaderMap) -> Result<bool, Failure> {
+    match single(headers, VERSION) {
+        Header::One(version) if version == MODERN => Ok(false),
+        other => check_legacy_version(other).map(|()| true),
+    }
+}
+
 /// What the headers of a request say must be what its body says, where they say it: a server that goes by the one must not
 /// see another request than we who go by the other.
 pub fn check_agreement(headers: &HeaderMap, request: &Request) -> Result<(), Failure> {

@@ -9,6 +9,13 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
 }
 
+/// True when the client asks for a stream of events by name: whoever takes anything would not know what to do with one.
+pub(super) fn asks_for_events(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    let mut named = values.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    named.any(|named| named.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
 /// True when the client takes JSON. It must list JSON and event streams, and we answer in JSON alone: so only a client that
 /// rules JSON out is refused (RFC 9110 §15.5.7).
 pub(super) fn accepts_json(headers: &HeaderMap) -> bool {

@@ -6,13 +6,14 @@
 //! | MCP 2026-07-28 | basic §"Messages"; JSON-RPC 2.0 | [`message`] | `tests/it/mcp/hostile.rs` |
 //! | MCP 2026-07-28 | basic §`_meta`, versioning, "Request metadata" headers | [`era`] | `tests/it/mcp/modern.rs`, `tests/it/mcp/legacy.rs` |
 //! | MCP 2026-07-28, 2025-11-25 | server: discover, initialize, tools, resources, prompts | [`serve`], [`tools`], [`guide`] | `tests/it/mcp/tools.rs`, `tests/it/mcp/rmcp_client.rs` |
+//! | MCP 2026-07-28 | server/tools, for those who manage | [`manage`] | `tests/it/mcp/manage.rs` |
+//! | MCP 2026-07-28, 2025-11-25 | server/subscriptions; `notifications/tools/list_changed` | [`listen`] | `tests/it/mcp/listen.rs` |
 //! | MCP 2026-07-28 | basic §"Error codes" | [`error`] | `tests/it/mcp/modern.rs` |
 //! | MCP 2026-07-28, 2025-11-25 | Streamable HTTP, in the middle of it | [`gateway`] | `tests/it/mcp/gateway.rs` |
 //! | RFC 9728, MCP authorization | protected resource metadata | [`metadata`] | `tests/it/mcp/endpoint.rs`, `tests/it/mcp/rmcp_oauth.rs` |
 //!
-//! At `/mcp` we announce nothing that changes by itself (`listChanged`, `subscribe`), so there is nothing to listen to:
-//! `subscriptions/listen` is answered like any other method that we do not have. Streams of servers behind us end with the right to
-//! them.
+//! At `/mcp` the list of tools is all that changes by itself, so that is all there is to listen to. Streams, ours and those of
+//! servers behind us, end with the right to them.
 
 mod effects;
 pub mod endpoint;
@@ -20,6 +21,8 @@ pub mod era;
 pub mod error;
 pub mod gateway;
 pub mod guide;
+pub mod listen;
+pub mod manage;
 mod media;
 pub mod message;
 pub mod metadata;

@@ -38,11 +38,20 @@ fn violation(property: &Value, value: &Value) -> Option<String> {
             Some(number) => bounds(property, "imum", number, ""),
             None => Some("must be a whole number that is not negative".to_owned()),
         },
+        Some("boolean") => (!value.is_boolean()).then(|| "must be true or false".to_owned()),
+        Some("array") => match value.as_array() {
+            Some(items) => {
+                let wrong = items.iter().find_map(|item| violation(&property["items"], item));
+                let wrong = wrong.map(|what| format!("has an item that {what}"));
+                wrong.or_else(|| bounds(property, "Items", items.len() as u64, " items"))
+            }
+            None => Some("must be a list".to_owned()),
+        },
         _ => None,
     }
 }
 
-/// `minLength` and `maxLength`, or `minimum` and `maximum`.
+/// `minLength` and `maxLength`, `minItems` and `maxItems`, or `minimum` and `maximum`.
 fn bounds(property: &Value, suffix: &str, size: u64, unit: &str) -> Option<String> {
     let bound = |prefix: &str| property[format!("{prefix}{suffix}")].as_u64();
     let (least, most) = (bound("min").unwrap_or(0), bound("max").unwrap_or(u64::MAX));
@@ -59,6 +68,8 @@ mod tests {
             json!({
                 "word": { "type": "string", "minLength": 1, "maxLength": 3 },
                 "count": { "type": "integer", "minimum": 1, "maximum": 9 },
+                "flag": { "type": "boolean" },
+                "words": { "type": "array", "items": { "type": "string", "minLength": 1 }, "maxItems": 2 },
             }),
             &["word"],
         );
@@ -69,6 +80,11 @@ mod tests {
             (json!({ "word": "äöüß" }), vec!["`word` must be 1 to 3 characters"]),
             (json!({ "word": null }), vec!["`word` must be a string"]),
             (json!({ "word": "a", "count": 10 }), vec!["`count` must be 1 to 9"]),
+            (json!({ "word": "a", "flag": true, "words": ["b", "c"] }), vec![]),
+            (json!({ "word": "a", "flag": "yes" }), vec!["`flag` must be true or false"]),
+            (json!({ "word": "a", "words": "b" }), vec!["`words` must be a list"]),
+            (json!({ "word": "a", "words": ["b", 1] }), vec!["`words` has an item that must be a string"]),
+            (json!({ "word": "a", "words": ["b", "c", "d"] }), vec!["`words` must be 0 to 2 items"]),
             (json!({ "word": "a", "count": -1 }), vec!["`count` must be a whole number that is not negative"]),
         ] {
             assert_eq!(violations(&schema, arguments.as_object().unwrap()), expected, "{arguments}");

@@ -3,6 +3,8 @@
 //! The credential has been checked by the time anything here runs. What an answer still has to bring about comes out as an
 //! [`Effect`], which the endpoint carries out before it answers.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use base64::Engine;
@@ -18,6 +20,8 @@ use crate::http::challenge::Challenge;
 use crate::mcp::era::{self, Era};
 use crate::mcp::error::{Failure, shown};
 use crate::mcp::gateway::gathered::{self, Gathered, Onward};
+use crate::mcp::listen::Listening;
+use crate::mcp::manage::{Asked, Task, Told};
 use crate::mcp::message::{self, Id, Message, Object, Request};
 use crate::mcp::tools::{self, Call, Outcome};
 use crate::mcp::{guide, media};
@@ -59,6 +63,10 @@ pub enum Reply {
     Challenge(Challenge),
     /// What a server behind us makes of it.
     Onward(Onward),
+    /// What comes of a task for those who manage.
+    Manage(Asked),
+    /// A stream of news.
+    Listen(Listening),
 }
 
 /// An answer, and what it takes to make it true.
@@ -152,16 +160,29 @@ fn answer(principal: &Principal, headers: &HeaderMap, request: &Request, world: 
     if let Some(onward) = onward(era, request, world) {
         return Reply::Onward(onward).into();
     }
+    if (era, request.method.as_str()) == (Era::Modern, "subscriptions/listen") {
+        return match Listening::of(request) {
+            Ok(listening) => Reply::Listen(listening).into(),
+            Err(failure) => Refusal::from(failure).reply(Some(&request.id)).into(),
+        };
+    }
     match dispatch(principal, era, request, world) {
+        Ok(Done { task: Some(task), .. }) => Reply::Manage(Asked { id: request.id.clone(), era, task }).into(),
         Ok(mut done) => {
             let effect = done.effect.take();
-            let mut body = json!({ "jsonrpc": "2.0", "id": request.id });
-            // Assigned, not written above: `json!` would copy it whole.
-            body["result"] = done.result(era);
-            Answer { reply: Reply::Message(StatusCode::OK, body), effect }
+            Answer { reply: Reply::Message(StatusCode::OK, done.response(&request.id, era)), effect }
         }
         Err(refusal) => refusal.reply(Some(&request.id)).into(),
     }
+}
+
+/// The response to a call that took a task.
+pub(super) fn told(asked: &Asked, told: Told) -> Value {
+    let done = match told {
+        Told::Done(value) => Done::once(structured(value)),
+        Told::Refused(why) => Done::once(failure(&why)),
+    };
+    done.response(&asked.id, asked.era)
 }
 
 /// A call that is for a server behind us; whether the caller may is asked where it goes on.
@@ -176,6 +197,8 @@ struct Done {
     /// True for lists and reads, which say how long they may be kept.
     cacheable: bool,
     effect: Option<Effect>,
+    /// What has to be done before there is a result.
+    task: Option<Task>,
 }
 
 /// How long a list or a page may be kept by the one client that it was made for.
@@ -183,11 +206,19 @@ const KEPT_MS: u64 = 60_000;
 
 impl Done {
     fn once(members: Value) -> Self {
-        Self { members, cacheable: false, effect: None }
+        Self { members, cacheable: false, effect: None, task: None }
     }
 
     fn kept(members: Value) -> Self {
-        Self { members, cacheable: true, effect: None }
+        Self { members, cacheable: true, effect: None, task: None }
+    }
+
+    /// The whole response to the request of that id.
+    fn response(self, id: &Id, era: Era) -> Value {
+        let mut body = json!({ "jsonrpc": "2.0", "id": id });
+        // Assigned, not written above: `json!` would copy it whole.
+        body["result"] = self.result(era);
+        body
     }
 
     /// The result in its era's clothes.
@@ -221,13 +252,13 @@ fn dispatch(principal: &Principal, era: Era, request: &Request, world: &World<'_
     }
 }
 
-fn about_us() -> Value {
+pub(super) fn about_us() -> Value {
     json!({ "name": "portcullis", "title": "Portcullis", "version": env!("CARGO_PKG_VERSION") })
 }
 
-/// Nothing here changes by itself, so nothing announces that it does.
+/// The list of tools is all that changes by itself.
 fn capabilities() -> Value {
-    json!({ "tools": {}, "resources": {}, "prompts": {} })
+    json!({ "tools": { "listChanged": true }, "resources": {}, "prompts": {} })
 }
 
 fn instructions(world: &World<'_>) -> String {
@@ -267,14 +298,8 @@ fn list_tools(principal: &Principal, request: &Request, world: &World<'_>) -> Re
         None => String::new(),
         Some(cursor) => cursor.as_str().and_then(name_in).ok_or_else(|| Failure::invalid_params("Invalid cursor"))?,
     };
-    let own = tools::visible_to(principal).map(|tool| (tool.name.to_owned(), Found::Own(tool)));
-    let gathered = gathered::visible(principal, world.servers, world.policies);
-    let mut found: Vec<(String, Found<'_>)> =
-        own.chain(gathered.map(|tool| (tool.name(), Found::Behind(tool)))).collect();
+    let mut found = found(principal, world.servers, world.policies);
     found.retain(|(name, _)| *name > after);
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    // The same name twice could only be called once; the server with the longer name is meant.
-    found.dedup_by(|(one, _), (other, _)| one == other);
     let is_more = found.len() > ON_A_PAGE;
     found.truncate(ON_A_PAGE);
     let tools: Vec<Value> = found.iter().map(|(_, tool)| tool.definition()).collect();
@@ -283,6 +308,29 @@ fn list_tools(principal: &Principal, request: &Request, world: &World<'_>) -> Re
         list["nextCursor"] = BASE64_URL_SAFE_NO_PAD.encode(last).into();
     }
     Ok(Done::kept(list))
+}
+
+/// Everything of the list, in its order.
+fn found<'a>(principal: &'a Principal, servers: &'a [Server], policies: &'a Policies) -> Vec<(String, Found<'a>)> {
+    let own = tools::visible_to(principal).map(|tool| (tool.name.to_owned(), Found::Own(tool)));
+    let gathered = gathered::visible(principal, servers, policies).map(|tool| (tool.name(), Found::Behind(tool)));
+    let mut found: Vec<(String, Found<'_>)> = own.chain(gathered).collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    // The same name twice could only be called once; the server with the longer name is meant.
+    found.dedup_by(|(one, _), (other, _)| one == other);
+    found
+}
+
+/// What `tools/list` says to this caller, as one number: another, as soon as it says something else.
+pub(super) fn fingerprint(principal: &Principal, servers: &[Server], policies: &Policies) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (name, found) in found(principal, servers, policies) {
+        name.hash(&mut hasher);
+        if let Found::Behind(tool) = found {
+            tool.offered.definition.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// The name behind which a page begins.
@@ -331,11 +379,14 @@ fn call_tool(principal: &Principal, request: &Request, world: &World<'_>) -> Res
     Ok(match tool.call(&Call { principal, arguments, world }) {
         Outcome::Done(value) => Done::once(structured(value)),
         Outcome::Doing(value, effect) => Done { effect: Some(effect), ..Done::once(structured(value)) },
-        Outcome::Mistake(why) => Done::once(json!({
-            "content": [{ "type": "text", "text": format!("Invalid arguments: {why}") }],
-            "isError": true,
-        })),
+        Outcome::Managing(task) => Done { task: Some(task), ..Done::once(Value::Null) },
+        Outcome::Mistake(why) => Done::once(failure(&format!("Invalid arguments: {why}"))),
     })
+}
+
+/// What went wrong, as the result of a call: a model reads it and can do better.
+fn failure(why: &str) -> Value {
+    json!({ "content": [{ "type": "text", "text": why }], "isError": true })
 }
 
 /// Structured content with its serialisation beside it, for clients from before 2025-06-18.

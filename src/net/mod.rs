@@ -135,6 +135,11 @@ impl Net {
         Self::with(config, Box::new(SystemResolver), TOTAL)
     }
 
+    /// The same, for answers that may take so long.
+    pub fn with_patience(config: &OutboundConfig, total: Duration) -> Result<Self, NetSetupError> {
+        Self::with(config, Box::new(SystemResolver), total)
+    }
+
     fn with(config: &OutboundConfig, resolver: Box<dyn Resolver>, total: Duration) -> Result<Self, NetSetupError> {
         Ok(Self(Arc::new(Inner {
             tls: tls::client_config(config.extra_ca_file.as_deref())?,

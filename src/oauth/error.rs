@@ -33,6 +33,8 @@ pub enum Error {
     UnsupportedGrantType,
     /// Wider than what was granted, or no scope at all.
     InvalidScope(&'static str),
+    /// Scope that is not given, by its name.
+    NotGiven(String),
     /// Not a resource of ours, or not the one granted (RFC 8707 §2).
     InvalidTarget(&'static str),
     /// What would go back to the client if a browser had brought the request (RFC 9126 §2.3).
@@ -104,7 +106,7 @@ impl Error {
             Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::InvalidScope(_) | Self::NotGiven(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::Authorization(code, _) => (StatusCode::BAD_REQUEST, code),
             Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
@@ -137,7 +139,7 @@ impl Error {
             | Self::InvalidTarget(why)
             | Self::InvalidDpopProof(why)
             | Self::Authorization(_, why) => why,
-            Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) => why,
+            Self::InvalidRedirectUri(why) | Self::InvalidClientMetadata(why) | Self::NotGiven(why) => why,
             Self::InvalidSoftwareStatement => {
                 "The software statement is malformed, expired, or not signed by its issuer"
             }

@@ -10,6 +10,7 @@ use super::policy;
 use super::rule::{Effect, Rule};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::db::Connection;
+use crate::identity::Group;
 use crate::types::{PolicyId, UserId};
 
 /// Who does it, from where, and when.
@@ -77,8 +78,8 @@ pub async fn map(conn: &mut Connection, name: &str, (group, is_for): (&str, bool
     change(conn, found.id, &draft, by).await.map(|_| true)
 }
 
-/// Lets the groups' own policies, which have their names, allow these tools of a server, or nothing there any more. Where one
-/// of the policies is not there nothing is changed, and their names are answered.
+/// Lets the groups' own policies, which have their names, allow these tools of a server, or nothing there any more. A group that
+/// has none yet gets one. Where a name is neither a policy's nor a group's nothing is changed, and those names are answered.
 pub async fn set_server(
     conn: &mut Connection,
     groups: &[String],
@@ -87,7 +88,8 @@ pub async fn set_server(
 ) -> QueryResult<Vec<String>> {
     let mut missing = Vec::new();
     for group in groups {
-        if policy::hold(conn, group).await?.is_none() {
+        let is_known = policy::hold(conn, group).await?.is_some();
+        if !is_known && Group::named(conn, std::slice::from_ref(group)).await?.is_empty() {
             missing.push(group.clone());
         }
     }
@@ -95,12 +97,16 @@ pub async fn set_server(
         return Ok(missing);
     }
     for group in groups {
-        let Some(found) = policy::named(conn, group).await? else { continue };
-        let mut draft = found.draft;
+        let own = || Draft { name: group.clone(), groups: vec![group.clone()], ..Draft::default() };
+        let mut draft = match policy::named(conn, group).await? {
+            Some(found) => found.draft,
+            None if tools.is_some() => own(),
+            None => continue,
+        };
         let is_there = |rule: &Rule| rule.effect == Effect::Allow && rule.server.as_str() == server;
         draft.rules.retain(|rule| !is_there(rule));
         draft.rules.extend(tools.map(|tools| dialect::execute_at(server, tools)));
-        change(conn, found.id, &draft, by).await?;
+        put(conn, &draft, by).await?;
     }
     Ok(missing)
 }

@@ -42,6 +42,8 @@ pub async fn run(app: Arc<App>, listeners: Vec<TcpListener>, stop: impl Future<O
     stop.await;
     // Streams of sessions have no end of their own, for which a graceful stop could wait.
     lines.stop();
+    // Whoever only waits for news is not waited for.
+    app.shifts.end();
     handle.stop(true).await;
     app.audit.drain(&app.db, DRAIN_TIME).await;
     drop(jobs);
@@ -69,7 +71,7 @@ fn serve(app: &Arc<App>, listeners: Vec<TcpListener>, lines: &Arc<Lines>) -> io:
     let devices = Data::new(DeviceLimits::new(&app.clock));
     let trials = Data::new(TrialLimit::new(&app.clock));
     let making = Data::new(MakingLimits::new(&app.clock));
-    let tools = Data::new(Tools(mcp::tools::ALL.iter().map(|tool| (tool.name, tool.class())).collect()));
+    let tools = Data::new(Tools(mcp::tools::by_class().collect()));
     let (sessions, agreements, streams, at_once) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
     let lines = Arc::clone(lines);
     let data = Data::from(Arc::clone(app));

@@ -121,6 +121,17 @@ impl Scope {
         Self(self.0.iter().filter(|token| ceiling.grants(token)).cloned().collect())
     }
 
+    /// Our tokens that are no scope that means anything here by itself: names of policies, which only narrow (`decisions` 10).
+    pub fn policies(&self) -> Scope {
+        self.filtered(|token| !known::ALL.contains(&token))
+    }
+
+    /// The same, with what `all` has for MCP servers where it names nothing but policies: they narrow that.
+    pub fn with_what_is_narrowed(&self, all: &Scope) -> Scope {
+        let says_only_policies = !self.is_empty() && *self == self.policies();
+        if says_only_policies { self.union(&all.filtered(|token| token.starts_with("mcp:"))) } else { self.clone() }
+    }
+
     /// Our tokens for which `keep` holds.
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Scope {
         Self(self.0.iter().filter(|token| keep(token)).cloned().collect())
@@ -220,6 +231,27 @@ mod tests {
     #[test]
     fn a_scope_is_written_once_and_sorted() {
         assert_eq!(scope(" b a  b ").to_string(), "a b");
+    }
+
+    #[test]
+    fn names_of_policies_narrow_what_there_is_for_servers() {
+        let all = scope("groups mcp:read mcp:write mgmt.read");
+        for (asked, meant) in [
+            ("a/execute", "a/execute mcp:read mcp:write"),
+            ("a/execute b", "a/execute b mcp:read mcp:write"),
+            ("a/execute mcp:read", "a/execute mcp:read"),
+            ("a/execute mgmt.read", "a/execute mgmt.read"),
+            ("mcp:read", "mcp:read"),
+            ("", ""),
+        ] {
+            assert_eq!(scope(asked).with_what_is_narrowed(&all), scope(meant), "{asked:?}");
+        }
+        assert_eq!(scope("a/execute mcp:read").policies(), scope("a/execute"));
+        assert_eq!(
+            scope("a/execute").with_what_is_narrowed(&scope("groups")),
+            scope("a/execute"),
+            "nothing comes of nothing"
+        );
     }
 
     fn any_scope() -> impl Strategy<Value = Scope> {

@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub mod class_tool;
+pub mod described;
 pub mod move_server;
 pub mod note_tools;
 mod refusal;

@@ -30,8 +30,8 @@ pub struct Policies {
     workspaces: HashMap<PlaceId, Index>,
     /// Every rule, with the groups that it is for, in the order of policies: for people who wonder.
     all: Vec<(Arc<Line>, Arc<[Whom]>)>,
-    /// The names of the policies, in their order.
-    names: Vec<Arc<str>>,
+    /// Whom each policy is for, by its name.
+    named: BTreeMap<Arc<str>, Arc<[Whom]>>,
 }
 
 /// Whom a policy is for.
@@ -81,7 +81,7 @@ impl Policies {
                 let line = Arc::new(Line::new(&name, place, rule));
                 compiled.note(&line, &whom);
             }
-            compiled.names.push(name);
+            compiled.named.insert(name, whom);
         }
         compiled
     }
@@ -119,12 +119,7 @@ impl Policies {
     pub fn tried(&self, principal: &Principal, visit: &Visit<'_>) -> Vec<Tried> {
         let subject = &principal.subject;
         let asked = Asked::new(subject, visit, Self::named_in(&principal.scope));
-        let is_theirs = |whom: &Whom| match whom {
-            Whom::Group(name) => groups(subject).any(|group| group == name),
-            Whom::Workspace(id) => workspaces(subject).any(|workspace| workspace == *id),
-            Whom::Nobody => false,
-        };
-        let lines = self.all.iter().filter(|(_, whom)| whom.iter().any(is_theirs)).map(|(line, _)| line);
+        let lines = self.all.iter().filter(|(_, whom)| whom.iter().any(|one| one.is(subject))).map(|(line, _)| line);
         lines
             .map(|line| Tried { rule: line.label().to_owned(), effect: line.effect(), verdict: line.verdict(&asked) })
             .collect()
@@ -132,7 +127,12 @@ impl Policies {
 
     /// True when a policy has that name.
     pub fn is_named(&self, name: &str) -> bool {
-        self.names.binary_search_by(|known| known.as_ref().cmp(name)).is_ok()
+        self.named.contains_key(name)
+    }
+
+    /// True when a policy has that name and is for them, by their groups or workspaces.
+    pub fn are_for(&self, subject: &Subject, name: &str) -> bool {
+        self.named.get(name).is_some_and(|whom| whom.iter().any(|one| one.is(subject)))
     }
 
     /// The policies that a scope names, if it names any: then no other rule allows anything (`decisions` 10). Whatever is no scope
@@ -154,6 +154,15 @@ impl Policies {
 }
 
 impl Whom {
+    /// True when they are among these.
+    fn is(&self, subject: &Subject) -> bool {
+        match self {
+            Self::Group(name) => groups(subject).any(|group| group == name),
+            Self::Workspace(id) => workspaces(subject).any(|workspace| workspace == *id),
+            Self::Nobody => false,
+        }
+    }
+
     fn called(group: &str, tree: &Tree) -> Self {
         match group.strip_prefix(WORKSPACE) {
             None => Self::Group(group.to_owned()),

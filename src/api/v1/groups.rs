@@ -20,12 +20,11 @@ use crate::identity::add_group::{AddGroup, Refusal, add_group};
 use crate::identity::change_group::{self, Changed};
 use crate::identity::group::{self, Counted};
 use crate::identity::{Group, service_account};
-use crate::places::Reach;
 use crate::types::{GroupId, Thing, Verb};
 
 /// `GET /api/v1/groups`: all, by name.
 pub async fn list(app: Data<App>, known: Known, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    may(&app, &known, Verb::Read)?;
+    known.may_for_all(&app, Thing::People, Verb::Read)?;
     let asked = Asked::of(&request)?;
     let all = group::counted(&mut *app.db.read().await?).await.map_err(db::Error::from)?;
     let is_behind = |counted: &Counted| asked.after.as_ref().is_none_or(|after| counted.group.name > *after);
@@ -55,7 +54,7 @@ pub async fn create(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::People, Verb::Write)?;
     let New { name, description } = body::read(&request, payload).await?;
     let (origin, now) = (origin_of(&request), app.clock.now());
     match app.rule(async |conn| add_group(conn, &name, &description, &origin, now).await).await? {
@@ -70,7 +69,7 @@ pub async fn create(
 
 /// `GET /api/v1/groups/{id}`: with who is in it.
 pub async fn get(app: Data<App>, known: Known, id: Path<String>) -> Result<HttpResponse, Problem> {
-    may(&app, &known, Verb::Read)?;
+    known.may_for_all(&app, Thing::People, Verb::Read)?;
     let found = found(&app, &id).await?;
     let mut conn = app.db.read().await?;
     let members = members(&mut conn, found.id).await.map_err(db::Error::from)?;
@@ -90,7 +89,7 @@ pub async fn delete(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Delete)?;
+    known.may_for_all(&app, Thing::People, Verb::Delete)?;
     let found = found(&app, &id).await?;
     let (origin, now, by) = (origin_of(&request), app.clock.now(), person(&known));
     let remove = async |conn: &mut Connection| change_group::remove_group(conn, &found.name, by, &origin, now).await;
@@ -104,7 +103,7 @@ pub async fn put_member(
     request: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::People, Verb::Write)?;
     set_member(&app, &known, &request, &path, true).await
 }
 
@@ -115,7 +114,7 @@ pub async fn delete_member(
     request: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::People, Verb::Write)?;
     set_member(&app, &known, &request, &path, false).await
 }
 
@@ -132,23 +131,6 @@ async fn set_member(
         change_group::set_member(conn, (name, &found.name, is_in), by, &origin, now).await
     };
     settled(app.rule(set).await?)
-}
-
-/// Who is in which group is the installation's: whose credential is narrowed to places has no business here.
-fn may(app: &App, known: &Known, verb: Verb) -> Result<(), Problem> {
-    known.may(app, Thing::People, verb)?;
-    match known.0.narrowing.reach {
-        Reach::Everywhere => Ok(()),
-        Reach::Places(_) => {
-            Err(Problem::Forbidden("Groups belong to no place, and the credential is narrowed to places"))
-        }
-    }
-}
-
-/// Being in a group gives rights, which no key or token that was made in settings does.
-fn may_write(app: &App, known: &Known, verb: Verb) -> Result<(), Problem> {
-    may(app, known, verb)?;
-    known.may_keep_credentials()
 }
 
 async fn found(app: &App, id: &str) -> Result<Group, Problem> {

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::page::Asked;
-use crate::access::action::Action;
-use crate::access::policy::{self, Decision};
 use crate::api::body;
 use crate::api::caller::{Known, Viewer};
 use crate::api::error::Problem;
 use crate::app::App;
 use crate::db;
 use crate::errands::register_server;
+use crate::http::managed::{self, ServerItem, Which};
 use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::urls;
@@ -26,71 +24,6 @@ use crate::types::{DEFAULT_WORKSPACE, ServerId, Thing, Verb, known_scopes};
 use crate::upstreams::register::{Registration, Said, SaidAuth};
 use crate::upstreams::server::{self, Registered, Sought};
 use crate::upstreams::{Refusal, STDIO};
-
-/// A server as those see it who manage.
-#[derive(Debug, Serialize)]
-struct Item {
-    id: ServerId,
-    name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    url: String,
-    /// Which of the operator's commands starts it, in place of a URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<String>,
-    description: String,
-    transport: String,
-    enabled: bool,
-    /// The name of its workspace.
-    workspace: String,
-    /// Its place: `workspace/project/folder`.
-    place: String,
-    auth: AuthItem,
-    forwarded_headers: Vec<String>,
-    tags: Vec<String>,
-    /// What clients connect to.
-    mcp_url: String,
-    health: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    health_detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    checked_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-}
-
-/// What proves us to it; the secret is never shown again.
-#[derive(Debug, Serialize)]
-struct AuthItem {
-    r#type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    header: Option<String>,
-}
-
-impl Item {
-    fn new(app: &App, server: Registered, tree: &Tree) -> Option<Self> {
-        let place = tree.words(server.place_id)?;
-        let workspace = place.split('/').next()?.to_owned();
-        let Registered { id, name, url, command, description, transport, enabled, created_at, checked_at, .. } = server;
-        Some(Self {
-            mcp_url: app.at(&format!("/{name}{}", urls::MCP)),
-            auth: AuthItem { r#type: server.auth, header: server.auth_header },
-            forwarded_headers: server.forwarded_headers,
-            tags: server.tags,
-            health: server.health.name(),
-            health_detail: server.health_detail,
-            id,
-            name,
-            url,
-            command,
-            description,
-            transport,
-            enabled,
-            workspace,
-            place,
-            checked_at,
-            created_at,
-        })
-    }
-}
 
 /// What is said about a server, to register or to change it.
 #[derive(Deserialize)]
@@ -147,9 +80,8 @@ pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) 
     let tree = app.tree().await?;
     let within = asked.get("workspace").map(|words| tree.at(words).map(|path| path.innermost()));
     let seen = tree.those(|path| {
-        let see = Action::Manage { thing: Thing::Servers, verb: Verb::Read, at: Some(path) };
         let is_within = within.is_none_or(|place| place.is_some_and(|place| path.places().any(|above| above == place)));
-        is_within && policy::decide(&viewer, &see) == Decision::Allowed
+        is_within && managed::reaches(&viewer, Verb::Read, path)
     });
     let enabled = match asked.get("enabled") {
         None => None,
@@ -162,7 +94,7 @@ pub async fn list(app: Data<App>, Viewer(viewer): Viewer, request: HttpRequest) 
     let sought = Sought { places: &seen, only, enabled, tag, text, after: asked.after.as_deref(), ..Sought::default() };
     let mut conn = app.db.read().await?;
     let found = server::after(&mut conn, sought, asked.limit + 1).await.map_err(db::Error::from)?;
-    let items: Vec<Item> = found.into_iter().filter_map(|server| Item::new(&app, server, &tree)).collect();
+    let items: Vec<ServerItem> = found.into_iter().filter_map(|server| ServerItem::new(&app, server, &tree)).collect();
     Ok(HttpResponse::Ok().no_store().json(asked.page(items, |item| &item.name)))
 }
 
@@ -191,7 +123,7 @@ pub async fn create(
 /// `GET /api/v1/mcp-servers/{id}`.
 pub async fn get(app: Data<App>, known: Known, id: Path<String>) -> Result<HttpResponse, Problem> {
     let (server, tree) = found(&app, &known, &id, Verb::Read).await?;
-    Ok(HttpResponse::Ok().no_store().json(Item::new(&app, server, &tree).ok_or(Problem::NotFound)?))
+    Ok(HttpResponse::Ok().no_store().json(ServerItem::new(&app, server, &tree).ok_or(Problem::NotFound)?))
 }
 
 /// `PATCH /api/v1/mcp-servers/{id}`: whatever is said is so from now on, also where it is; both places must be the caller's.
@@ -232,22 +164,14 @@ pub async fn refresh(app: Data<App>, known: Known, id: Path<String>) -> Result<H
     let (server, _) = found(&app, &known, &id, Verb::Write).await?;
     register_server::refresh(&app, server.id).await?;
     let (server, tree) = found(&app, &known, &id, Verb::Write).await?;
-    Ok(HttpResponse::Ok().no_store().json(Item::new(&app, server, &tree).ok_or(Problem::NotFound)?))
+    Ok(HttpResponse::Ok().no_store().json(ServerItem::new(&app, server, &tree).ok_or(Problem::NotFound)?))
 }
 
 /// The server that a URL names, if the caller may do that to it. Of one that is not theirs, nobody learns that it is there.
 pub(super) async fn found(app: &App, known: &Known, id: &str, verb: Verb) -> Result<(Registered, Arc<Tree>), Problem> {
     known.may(app, Thing::Servers, verb)?;
     let id: ServerId = id.parse().map_err(|_| Problem::NotFound)?;
-    if known.0.narrowing.server.is_some_and(|only| only != id) {
-        return Err(Problem::NotFound);
-    }
-    let tree = app.tree().await?;
-    let mut conn = app.db.read().await?;
-    let server = server::find(&mut conn, id).await.map_err(db::Error::from)?.ok_or(Problem::NotFound)?;
-    let path = tree.path(server.place_id).ok_or(Problem::NotFound)?;
-    known.may_at(app, Thing::Servers, verb, &path)?;
-    Ok((server, tree))
+    managed::server(app, &known.0, Which::Id(id), verb).await?.ok_or(Problem::NotFound)
 }
 
 /// Who says that a program is started needs `mgmt.admin` for it (`decisions` 21); that they are a system administrator, the verb asks.
@@ -261,14 +185,13 @@ fn may_start(known: &Known, said: &Said) -> Result<(), Problem> {
 
 /// Where a server is to be, by a path in words or an id.
 async fn goes_to(app: &App, known: &Known, place: &str) -> Result<PlacePath, Problem> {
-    let tree = app.tree().await?;
-    let to = tree.at(place).filter(|to| known.reaches(Thing::Servers, Verb::Write, to));
+    let to = managed::place_for_servers(app, &known.0, place).await?;
     to.ok_or_else(|| Problem::Refused(format!("there is no place {place:?} that you manage")))
 }
 
-async fn shown(app: &App, server: Registered) -> Result<Item, Problem> {
+async fn shown(app: &App, server: Registered) -> Result<ServerItem, Problem> {
     let tree = app.tree().await?;
-    Item::new(app, server, &tree).ok_or(Problem::NotFound)
+    ServerItem::new(app, server, &tree).ok_or(Problem::NotFound)
 }
 
 fn done(outcome: Registration) -> Result<Registered, Problem> {

@@ -17,7 +17,6 @@ use crate::http::no_store::NoStore;
 use crate::http::origin::origin_of;
 use crate::http::simulate::{Question, Simulated, simulate};
 use crate::http::urls;
-use crate::places::Reach;
 use crate::policies::dialect::{self, Dialect};
 use crate::policies::save::{self, By, Saved};
 use crate::policies::{Draft, Fault, Listing, Policy, Reading, import, policy};
@@ -25,7 +24,7 @@ use crate::types::{PolicyId, SubjectId, Thing, UserId, Verb};
 
 /// `GET /api/v1/policies`: all, by name.
 pub async fn list(app: Data<App>, known: Known, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    may(&app, &known, Verb::Read)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Read)?;
     let asked = Asked::of(&request)?;
     let all = policy::all(&mut *app.db.read().await?).await.map_err(db::Error::from)?;
     let is_behind = |policy: &Policy| asked.after.as_ref().is_none_or(|after| policy.draft.name > *after);
@@ -36,7 +35,7 @@ pub async fn list(app: Data<App>, known: Known, request: HttpRequest) -> Result<
 
 /// `GET /api/v1/policies/{id}`.
 pub async fn get(app: Data<App>, known: Known, id: Path<String>) -> Result<HttpResponse, Problem> {
-    may(&app, &known, Verb::Read)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Read)?;
     Ok(HttpResponse::Ok().no_store().json(found(&app, &id).await?.in_own_words()))
 }
 
@@ -47,7 +46,7 @@ pub async fn create(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Write)?;
     let draft =
         Draft::read(&Reading::of(&body::read_up_to(&request, payload, dialect::LARGEST).await?)).map_err(refused)?;
     let origin = origin_of(&request);
@@ -70,7 +69,7 @@ pub async fn put(
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Write)?;
     let before = found(&app, &id).await?;
     let wanted = body::read_up_to(&request, payload, dialect::LARGEST).await?;
     change(&app, &known, &request, &before, &wanted).await
@@ -84,7 +83,7 @@ pub async fn patch(
     id: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Write)?;
     let before = found(&app, &id).await?;
     let said: Map<String, Value> = body::read_up_to(&request, payload, dialect::LARGEST).await?;
     let mut wanted = before.in_own_words();
@@ -120,7 +119,7 @@ pub async fn delete(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Delete)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Delete)?;
     let id: PolicyId = id.parse().map_err(|_| Problem::NotFound)?;
     let origin = origin_of(&request);
     let by = by(&app, &known, &origin);
@@ -137,7 +136,7 @@ pub async fn import(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    may_write(&app, &known, Verb::Write)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Write)?;
     let asked = Asked::of(&request)?;
     let dialect = asked.get("dialect").map(dialect_named).transpose()?;
     let list = match asked.get("list") {
@@ -160,7 +159,7 @@ pub async fn export(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    may(&app, &known, Verb::Read)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Read)?;
     let asked = Asked::of(&request)?;
     let dialect = asked.get("dialect").map_or(Ok(Dialect::Portcullis), dialect_named)?;
     let found = found(&app, &id).await?;
@@ -188,7 +187,7 @@ pub async fn explain(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    may(&app, &known, Verb::Read)?;
+    known.may_for_all(&app, Thing::Policies, Verb::Read)?;
     let Asking { user, server, tool, arguments } = body::read(&request, payload).await?;
     let question = Question { user, server, tool, arguments };
     match simulate(&app, &question).await? {
@@ -200,23 +199,6 @@ pub async fn explain(
             Err(Problem::Refused(format!("there is no server {:?} that is switched on", question.server)))
         }
     }
-}
-
-/// Policies are the installation's: whose credential is narrowed to places has no business here.
-fn may(app: &App, known: &Known, verb: Verb) -> Result<(), Problem> {
-    known.may(app, Thing::Policies, verb)?;
-    match known.0.narrowing.reach {
-        Reach::Everywhere => Ok(()),
-        Reach::Places(_) => {
-            Err(Problem::Forbidden("Policies belong to no place, and the credential is narrowed to places"))
-        }
-    }
-}
-
-/// A policy gives rights, which no key or token that was made in settings does.
-fn may_write(app: &App, known: &Known, verb: Verb) -> Result<(), Problem> {
-    may(app, known, verb)?;
-    known.may_keep_credentials()
 }
 
 async fn found(app: &App, id: &str) -> Result<Policy, Problem> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::line::{Line, Pages, Trouble};
-use crate::net::Method;
+use super::line::{Line, Pages, Trouble, judged};
+use crate::net::{Exchange, Method};
 
 /// The revision that is offered. What a server chooses instead is as good, for what is asked here.
 const VERSION: &str = "2025-11-25";
@@ -32,34 +32,73 @@ pub fn has_tools(handshake: &Value) -> bool {
 
 /// Its tools. The session that the server may have opened for it is ended, whatever comes of it.
 pub async fn tools(line: &Line<'_>) -> Result<Vec<Value>, Trouble> {
-    let (handshake, exchange) = line.ask(&initialize(), &[]).await?;
-    let version = handshake["protocolVersion"].as_str().ok_or(Trouble::Strange("it chose no revision"))?.to_owned();
-    let session = exchange.header("mcp-session-id");
-    let mut headers = vec![("mcp-protocol-version", version.as_str())];
-    headers.extend(session.as_deref().map(|session| ("mcp-session-id", session)));
-    let outcome = within(line, &handshake, &headers).await;
-    if session.is_some() {
-        let end = line.request(Method::Delete, &line.upstream.url, None);
-        let end = headers.iter().fold(end, |end, (name, value)| end.with(*name, value));
-        // Servers may keep their sessions to themselves (405).
-        let _ended = line.net.exchange(line.purpose, &end, 1024).await;
-    }
+    let talk = Talk::begin(line).await?;
+    let outcome = match has_tools(&talk.handshake) {
+        true => talk.tools().await,
+        false => Ok(Vec::new()),
+    };
+    talk.end().await;
     outcome
 }
 
-async fn within(line: &Line<'_>, handshake: &Value, headers: &[(&'static str, &str)]) -> Result<Vec<Value>, Trouble> {
-    if !has_tools(handshake) {
-        return Ok(Vec::new());
+/// What follows a handshake, in the session that the server may have opened.
+pub struct Talk<'a> {
+    line: &'a Line<'a>,
+    /// What the server said of itself.
+    pub handshake: Value,
+    version: String,
+    session: Option<String>,
+}
+
+impl<'a> Talk<'a> {
+    /// Shakes hands.
+    pub async fn begin(line: &'a Line<'a>) -> Result<Self, Trouble> {
+        let exchange = line.exchange(&initialize(), &[]).await?;
+        Self::begun(line, &exchange)
     }
-    let request = line.request(Method::Post, &line.upstream.url, Some(&initialized()));
-    let request = headers.iter().fold(request, |request, (name, value)| request.with(*name, value));
-    let noted = line.net.exchange(line.purpose, &request, 1024).await?;
-    if !(200..300).contains(&noted.status) {
-        return Err(Trouble::Status(noted.status));
+
+    /// Goes on from an answer to the handshake.
+    pub fn begun(line: &'a Line<'a>, exchange: &Exchange) -> Result<Self, Trouble> {
+        let handshake = judged(exchange, &initialize()["id"])?;
+        let version = handshake["protocolVersion"].as_str().ok_or(Trouble::Strange("it chose no revision"))?.to_owned();
+        Ok(Self { line, handshake, version, session: exchange.header("mcp-session-id") })
     }
-    let mut pages = Pages::default();
-    while let Some(params) = pages.next() {
-        pages.take(&line.ask(&list(&params), headers).await?.0)?;
+
+    /// Says that the handshake is over, without which a server says no more.
+    pub async fn settle(&self) -> Result<(), Trouble> {
+        let request = self.line.request(Method::Post, &self.line.upstream.url, Some(&initialized()));
+        let request = self.headers().iter().fold(request, |request, (name, value)| request.with(*name, value));
+        let noted = self.line.net.exchange(self.line.purpose, &request, 1024).await?;
+        if (200..300).contains(&noted.status) { Ok(()) } else { Err(Trouble::Status(noted.status)) }
     }
-    Ok(pages.tools)
+
+    /// The answer to one message, whatever it is.
+    pub async fn exchange(&self, message: &Value) -> Result<Exchange, Trouble> {
+        self.line.exchange(message, &self.headers()).await
+    }
+
+    async fn tools(&self) -> Result<Vec<Value>, Trouble> {
+        self.settle().await?;
+        let mut pages = Pages::default();
+        while let Some(params) = pages.next() {
+            let list = list(&params);
+            pages.take(&judged(&self.exchange(&list).await?, &list["id"])?)?;
+        }
+        Ok(pages.tools)
+    }
+
+    /// Ends the session, if there is one.
+    pub async fn end(&self) {
+        if self.session.is_some() {
+            let end = self.line.request(Method::Delete, &self.line.upstream.url, None);
+            let end = self.headers().iter().fold(end, |end, (name, value)| end.with(*name, value));
+            // Servers may keep their sessions to themselves (405).
+            let _ended = self.line.net.exchange(self.line.purpose, &end, 1024).await;
+        }
+    }
+
+    fn headers(&self) -> Vec<(&'static str, &str)> {
+        let session = self.session.as_deref().map(|session| ("mcp-session-id", session));
+        [("mcp-protocol-version", self.version.as_str())].into_iter().chain(session).collect()
+    }
 }

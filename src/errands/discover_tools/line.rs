@@ -69,15 +69,18 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Asks one thing, and gives the result with the answer that it came in.
-    pub async fn ask(&self, message: &Value, headers: &[(&'static str, &str)]) -> Result<(Value, Exchange), Trouble> {
+    /// Asks one thing, and gives the result.
+    pub async fn ask(&self, message: &Value, headers: &[(&'static str, &str)]) -> Result<Value, Trouble> {
+        judged(&self.exchange(message, headers).await?, &message["id"])
+    }
+
+    /// Asks one thing, and gives whatever answer it came in.
+    pub async fn exchange(&self, message: &Value, headers: &[(&'static str, &str)]) -> Result<Exchange, Trouble> {
         let request = self.request(Method::Post, &self.upstream.url, Some(message));
         let request = headers.iter().fold(request, |request, (name, value)| request.with(*name, value));
         let id = &message["id"];
         let is_wanted = |data: &[u8]| serde_json::from_slice(data).is_ok_and(|answer: Value| answers(&answer, id));
-        let exchange = self.net.exchange_for(self.purpose, &request, LARGEST, is_wanted).await?;
-        let result = judged(&exchange, id)?;
-        Ok((result, exchange))
+        Ok(self.net.exchange_for(self.purpose, &request, LARGEST, is_wanted).await?)
     }
 }
 
@@ -124,7 +127,8 @@ pub fn result_of(message: &Value) -> Result<Value, Trouble> {
     message.get("result").filter(|result| result.is_object()).cloned().ok_or(Trouble::Strange("it has no result"))
 }
 
-fn judged(exchange: &Exchange, id: &Value) -> Result<Value, Trouble> {
+/// The result in an answer to the request of that id.
+pub fn judged(exchange: &Exchange, id: &Value) -> Result<Value, Trouble> {
     let message: Option<Value> = serde_json::from_slice(&exchange.body).ok();
     match (exchange.status, message) {
         (200, _) if !exchange.is_whole => Err(NetError::TooLarge.into()),

@@ -11,7 +11,7 @@ pub async fn tools(line: &Line<'_>) -> Result<Vec<Value>, Trouble> {
     let headers = [("mcp-protocol-version", VERSION), ("mcp-method", "tools/list")];
     let mut pages = Pages::default();
     while let Some(params) = pages.next() {
-        pages.take(&line.ask(&list(params), &headers).await?.0)?;
+        pages.take(&line.ask(&list(params), &headers).await?)?;
     }
     Ok(pages.tools)
 }

@@ -15,7 +15,7 @@ pub struct AtOnce(Mutex<HashMap<SubjectId, usize>>);
 
 impl AtOnce {
     /// One more, until the place is dropped.
-    pub(super) fn enter(self: &Arc<Self>, subject: SubjectId) -> Result<Place, Failure> {
+    pub(in crate::mcp) fn enter(self: &Arc<Self>, subject: SubjectId) -> Result<Place, Failure> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = all.entry(subject).or_default();
         if *under_way >= MOST {
@@ -27,7 +27,7 @@ impl AtOnce {
 }
 
 /// One thing that is under way.
-pub(super) struct Place {
+pub(in crate::mcp) struct Place {
     all: Arc<AtOnce>,
     subject: SubjectId,
 }

@@ -92,7 +92,7 @@ pub(super) fn name(event: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A message as an event.
-pub(super) fn of_message(message: &[u8]) -> Bytes {
+pub(in crate::mcp) fn of_message(message: &[u8]) -> Bytes {
     let mut event = Vec::with_capacity(message.len() + 24);
     event.extend_from_slice(b"event: message\n");
     for line in lines(message) {

@@ -5,10 +5,10 @@
 //! that do not speak streamable HTTP are spoken to over a line, to the same effect.
 
 mod ask;
-mod at_once;
+pub(super) mod at_once;
 mod attempt;
 pub mod egress;
-mod events;
+pub(super) mod events;
 pub mod gathered;
 mod line;
 mod listed;

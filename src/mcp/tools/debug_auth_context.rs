@@ -3,7 +3,7 @@
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use super::{ALL, Call, LOOKS, Outcome, Tool};
+use super::{Call, LOOKS, Outcome, Tool, visible_to};
 use crate::access::action::Action;
 use crate::access::policy::{self, Check, Decision};
 use crate::access::principal::Credential;
@@ -15,6 +15,7 @@ pub(super) const TOOL: Tool = Tool {
     description: "Shows who this server takes you for: person or service account, client, groups, scopes, audience, expiry, and how the decision \
                   to let you in was reached. Name a tool to see whether you may call it and what is missing.",
     hints: LOOKS,
+    manages: None,
     input,
     output,
     run,
@@ -61,7 +62,7 @@ fn output() -> Value {
 
 fn run(call: &Call<'_>) -> Outcome {
     let named = call.text("tool");
-    let tool = ALL.iter().find(|tool| tool.name == named.unwrap_or(TOOL.name));
+    let tool = visible_to(call.principal).find(|tool| tool.name == named.unwrap_or(TOOL.name));
     let Some(tool) = tool else {
         return Outcome::Mistake("there is no tool of that name; tools/list has them all".to_owned());
     };

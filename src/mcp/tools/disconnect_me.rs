@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Hints, Outcome, Tool, no_arguments};
+use super::{Call, DESTROYS, Outcome, Tool, no_arguments};
 use crate::access::principal::Credential;
 use crate::mcp::schema;
 use crate::mcp::serve::Effect;
@@ -12,7 +12,8 @@ pub(super) const TOOL: Tool = Tool {
     title: "Disconnect this app",
     description: "Ends the access that this very connection was granted: its tokens stop working at once, and the app has \
                   to connect again. Other connections stay.",
-    hints: Hints { read_only: false, destructive: true, idempotent: true },
+    hints: DESTROYS,
+    manages: None,
     input: no_arguments,
     output,
     run,

@@ -17,6 +17,7 @@ pub(super) const TOOL: Tool = Tool {
     description: "Finds the tools and services behind this gate that best match a description, in plain words, of what you \
                   want to do. Only what you may use is searched.",
     hints: LOOKS,
+    manages: None,
     input,
     output,
     run,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Hints, Outcome, Tool};
+use super::{CHANGES, Call, Outcome, Tool};
 use crate::mcp::schema;
 use crate::mcp::serve::Effect;
 
@@ -11,7 +11,8 @@ pub(super) const TOOL: Tool = Tool {
     title: "Leave a note",
     description: "Leaves a short note for the people who run this gate: it goes into the audit trail, under your name and \
                   with the time, for example to mark where a deployment or an experiment began.",
-    hints: Hints { read_only: false, destructive: false, idempotent: false },
+    hints: CHANGES,
+    manages: None,
     input,
     output,
     run,

@@ -15,6 +15,7 @@ pub(super) const TOOL: Tool = Tool {
     title: "List services",
     description: "Lists the MCP servers registered behind this gate that you may see, with what each is for.",
     hints: LOOKS,
+    manages: None,
     input: no_arguments,
     output,
     run,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{AccessToken, Recipient, Tokens};
+use crate::access::Subject;
 use crate::app::App;
 use crate::audit::Origin;
 use crate::grants::act_for_itself::{Acted, Wanted, Wish, act_for_itself};
@@ -19,7 +20,9 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
     let account = account(app, form).await?;
     let audience = audience(app, form)?;
     let scope = wanted(&form.params)?;
-    let wish = Wish { account: account.as_deref(), scope, audience: &audience, method: form.method };
+    let policies = policies(app, account.as_ref(), &scope).await?;
+    let wish =
+        Wish { account: account.as_deref(), scope, policies: &policies, audience: &audience, method: form.method };
     let terms = app.terms(origin);
     match act_for_itself(&app.audit, &terms, client, &wish).await? {
         Acted::Allowed { subject, scope } => {
@@ -40,6 +43,9 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
             token.sign(app)
         }
         Acted::NotForItself(why) => Err(Error::UnauthorizedClient(why)),
+        Acted::NotGiven(name) => Err(Error::NotGiven(format!(
+            "{name} is neither a scope nor a policy of the groups of this client's service account"
+        ))),
         Acted::TooMuch => Err(Error::InvalidScope("This client may not have all of that scope")),
     }
 }
@@ -48,6 +54,17 @@ pub(super) async fn act(app: &App, form: &ClientRequest, origin: &Origin) -> Res
 async fn account(app: &App, form: &ClientRequest) -> Result<Option<Arc<ServiceAccount>>, Error> {
     let Some(id) = form.client.options.service_account_id else { return Ok(None) };
     Ok(app.access.service_account(&app.db, id, app.access.is_current(&app.changes)).await?)
+}
+
+/// The policies that the scope names and that are for the account now; from memory, as at every call.
+async fn policies(app: &App, account: Option<&Arc<ServiceAccount>>, scope: &Wanted) -> Result<Scope, Error> {
+    let named = match scope {
+        Wanted::All => Scope::none(),
+        Wanted::Only(scope) => scope.policies(),
+    };
+    let Some(account) = account.filter(|_| !named.is_empty()) else { return Ok(Scope::none()) };
+    let (policies, subject) = (app.policies().await?, Subject::Service(Arc::clone(account)));
+    Ok(named.filtered(|name| policies.are_for(&subject, name)))
 }
 
 /// The one door that the token is to open, by `resource` (RFC 8707 §2) or as other servers have it by `audience`; without

@@ -7,6 +7,7 @@ mod client;
 mod doctor;
 mod issuer;
 mod m2m;
+mod mcp;
 mod ordinary;
 mod outage;
 mod policy;

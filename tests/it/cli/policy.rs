@@ -140,7 +140,11 @@ fn groups_get_servers_and_people_and_lose_them_again() {
     assert_eq!(facts(&run(&["describe-group", "currenttime-users", "--json"]))["people"], json!([]));
     assert_refused(&run(&["add-to-groups", "--user", "bob", "--groups", "spare"]), 1, "\"bob\"");
     assert_refused(&run(&["add-to-groups", "--user", "ada", "--groups", "nowhere"]), 1, "\"nowhere\"");
-    assert_refused(&run(&["add-to-groups", "--server", "a", "--groups", "spare"]), 1, "\"spare\"");
+    assert_refused(&run(&["add-to-groups", "--server", "a", "--groups", "spare,nowhere"]), 1, "\"nowhere\"");
+    assert_refused(&run(&["policy", "show", "spare"]), 1, "\"spare\"");
+    said(&run(&["add-to-groups", "--server", "a", "--groups", "spare"]));
+    let policy = facts(&run(&["policy", "show", "spare", "--json"]));
+    assert_eq!((&policy["groups"], &policy["rules"][0]["server"]), (&json!(["spare"]), &json!("a")));
     assert!(said(&run(&["delete-group", "currenttime-users"])).contains("policies that name it stay"));
     assert_refused(&run(&["describe-group", "currenttime-users"]), 1, "\"currenttime-users\"");
     assert_refused(&run(&["policy", "explain", "--user", "ada", "--server", "fininfo"]), 1, "\"fininfo\"");

@@ -47,12 +47,12 @@ async fn without_a_credential_every_method_and_every_shape_is_challenged() {
 }
 
 #[tokio::test]
-async fn with_a_credential_streams_and_sessions_are_not_allowed() {
+async fn with_a_credential_sessions_are_not_allowed_and_streams_are_asked_for() {
     let (app, token) = app_and_token("mcp:read").await;
     for method in [Method::GET, Method::DELETE, Method::PUT] {
         let request = app.request(method, urls::MCP).header(AUTHORIZATION, format!("Bearer {token}"));
         let answer = app.send(request).await.assert(405);
-        assert_eq!(answer.header("allow"), "POST, OPTIONS");
+        assert_eq!(answer.header("allow"), "GET, POST, OPTIONS");
         assert_eq!(answer.json()["jsonrpc"], "2.0");
     }
 }

@@ -93,7 +93,7 @@ fn any_headers() -> impl Strategy<Value = HeaderMap> {
 
 fn is_proper(answer: &Answer) -> bool {
     match &answer.reply {
-        Reply::Accepted | Reply::Challenge(_) | Reply::Onward(_) => true,
+        Reply::Accepted | Reply::Challenge(_) | Reply::Onward(_) | Reply::Manage(_) | Reply::Listen(_) => true,
         Reply::Message(status, body) => {
             let is_error = body["error"]["code"].is_i64() && body["error"]["message"].is_string();
             let has_id = body.get("id").is_none_or(|id| id.is_string() || id.is_i64() || id.is_u64());

@@ -18,7 +18,10 @@ fn a_handshake_negotiates_whatever_the_header_already_says() {
             let result = result(send(&ada("mcp:read"), &headers(pairs), body.to_string().as_bytes()));
             assert_eq!(result["protocolVersion"], answered, "{requested} {pairs:?}");
             assert_eq!(result["serverInfo"]["name"], "portcullis");
-            assert_eq!(result["capabilities"], json!({ "tools": {}, "resources": {}, "prompts": {} }));
+            assert_eq!(
+                result["capabilities"],
+                json!({ "tools": { "listChanged": true }, "resources": {}, "prompts": {} })
+            );
         }
     }
 }

@@ -8,6 +8,8 @@ mod gathered;
 mod hostile;
 mod legacy;
 mod lines;
+mod listen;
+mod manage;
 mod modern;
 mod old_sse;
 mod rmcp_client;

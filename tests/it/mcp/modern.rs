@@ -198,7 +198,6 @@ fn t8_unknown_and_removed_methods_are_not_found_in_http_too() {
         "resources/subscribe",
         "resources/unsubscribe",
         "completion/complete",
-        "subscriptions/listen",
         "no/such",
         "",
     ] {
@@ -240,16 +239,19 @@ fn t10_every_result_says_that_it_is_complete_and_how_long_lists_may_be_kept() {
 }
 
 #[test]
-fn t11_discovery_announces_what_there_is_and_nothing_that_changes_by_itself() {
+fn t11_discovery_announces_what_there_is_and_what_changes_by_itself() {
     let result = result(modern(&ada("mcp:read"), "server/discover", json!({})));
-    assert_eq!(result["capabilities"], json!({ "tools": {}, "resources": {}, "prompts": {} }));
+    assert_eq!(result["capabilities"], json!({ "tools": { "listChanged": true }, "resources": {}, "prompts": {} }));
     assert!(result["instructions"].as_str().unwrap().contains("http://localhost:8080/settings/apps"));
 }
 
 #[test]
-fn t12_t14_what_is_not_announced_is_not_there() {
+fn t12_a_subscription_says_what_it_is_for() {
     let body = json!({ "notifications": { "toolsListChanged": true } });
-    assert_eq!(error(modern(&ada("mcp:read"), "subscriptions/listen", body)), (404, -32601));
+    let answer = modern(&ada("mcp:read"), "subscriptions/listen", body.clone());
+    assert!(matches!(answer.reply, Reply::Listen(_)), "{answer:?}");
+    assert_eq!(error(modern(&ada("mcp:read"), "subscriptions/listen", json!({}))), (200, -32602));
+    assert_eq!(error(legacy(&ada("mcp:read"), "subscriptions/listen", body)), (200, -32601), "before, there was none");
 }
 
 #[test]

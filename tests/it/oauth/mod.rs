@@ -22,6 +22,7 @@ mod metadata_document;
 mod nodes;
 mod openid_request;
 mod par;
+mod policy_names;
 mod reaping;
 mod redirect_uri;
 mod refresh;

@@ -217,13 +217,21 @@ pub struct TokenConfig {
 }
 
 /// How we go out to URLs that others gave us.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct OutboundConfig {
     /// `PORTCULLIS_ALLOW_LOOPBACK_CLIENTS`: fetch client metadata documents from loopback too (the draft's exception for
     /// servers that are on loopback themselves). Off by default.
     pub allow_loopback_clients: bool,
     /// `PORTCULLIS_EXTRA_CA_FILE`: PEM certificates to trust besides the system's.
     pub extra_ca_file: Option<PathBuf>,
+    /// `PORTCULLIS_UPSTREAM_TIMEOUT`: how long a server behind the gate may take to begin an answer, default two minutes.
+    pub upstream_timeout: TimeDelta,
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        Self { allow_loopback_clients: false, extra_ca_file: None, upstream_timeout: TimeDelta::minutes(2) }
+    }
 }
 
 /// When an event of a hot path is written down: a token for a program, a call. Changes never wait for a batch: each is recorded

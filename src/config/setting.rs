@@ -482,6 +482,13 @@ pub static SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "PORTCULLIS_UPSTREAM_TIMEOUT",
+        meaning: "How long a server behind the gate may take to begin an answer, and to end one that is looked into.",
+        allowed: "1s to 1h, such as 2m",
+        place: place!(outbound.upstream_timeout in 1..=HOUR),
+        ..PLAIN
+    },
+    Setting {
         name: "PORTCULLIS_AUDIT",
         meaning: "When decisions at the gateway and tokens of programs are written down: in batches, or each before it counts.",
         allowed: "batched or strict",

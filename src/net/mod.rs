@@ -81,6 +81,9 @@ pub enum NetError {
     /// It began an answer and did not end it.
     #[error("the host broke off in the middle of its answer")]
     BrokeOff,
+    /// It took a request and had not answered after so long.
+    #[error("the host did not answer within {} seconds", .0.as_secs())]
+    Late(Duration),
     /// The whole did not arrive in time.
     #[error("the host did not answer in time")]
     TimedOut,

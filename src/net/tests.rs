@@ -30,7 +30,7 @@ impl Resolver for Scripted {
 fn net(allow_loopback_clients: bool, answers: &[&[&str]]) -> (Net, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let answers = answers.iter().map(|list| list.iter().map(|text| text.parse().unwrap()).collect()).collect();
-    let config = OutboundConfig { allow_loopback_clients, extra_ca_file: None };
+    let config = OutboundConfig { allow_loopback_clients, ..OutboundConfig::default() };
     let resolver = Box::new(Scripted { answers, asked: asked.clone() });
     (Net::with(&config, resolver, Duration::from_millis(700)).unwrap(), asked)
 }
@@ -373,7 +373,7 @@ async fn a_certificate_counts_for_its_own_name_and_only_if_we_know_who_signed_it
     let outcome = async |extra: bool, host: &str| {
         let extra_ca_file =
             extra.then(|| concat!(env!("CARGO_MANIFEST_DIR"), "/src/net/fixtures/authority.pem").into());
-        let config = OutboundConfig { allow_loopback_clients: true, extra_ca_file };
+        let config = OutboundConfig { allow_loopback_clients: true, extra_ca_file, ..OutboundConfig::default() };
         let resolver = Scripted { answers: vec![vec![[127, 0, 0, 1].into()]], asked: Arc::default() };
         let net = Net::with(&config, Box::new(resolver), TOTAL).unwrap();
         net.get(Purpose::AdministratorEndpoint, &format!("https://{host}:{port}/"), LIMIT)
@@ -388,7 +388,7 @@ async fn a_certificate_counts_for_its_own_name_and_only_if_we_know_who_signed_it
 #[test]
 fn an_extra_ca_file_without_certificates_is_a_mistake() {
     for path in ["/does/not/exist.pem", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
-        let config = OutboundConfig { allow_loopback_clients: false, extra_ca_file: Some(path.into()) };
+        let config = OutboundConfig { extra_ca_file: Some(path.into()), ..OutboundConfig::default() };
         assert!(matches!(Net::new(&config), Err(NetSetupError::ExtraCaFile(_))), "{path}");
     }
 }

@@ -11,6 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, VIA};
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 use url::Url;
 
 use super::exchange::Method;
@@ -26,6 +27,8 @@ pub struct Upstreams {
     net: Net,
     /// How we are called among those through whom a request came (RFC 9110 §7.6.3): a pseudonym of the installation.
     pseudonym: String,
+    /// How long a server may take to begin an answer, and to end one that is read whole.
+    patience: Duration,
     /// By the URL as it was entered: those that may lead inside apart from the others.
     inside: RefCell<HashMap<String, Host>>,
     outside: RefCell<HashMap<String, Host>>,
@@ -58,13 +61,25 @@ pub struct Outgoing<'a> {
 
 /// An answer whose head has arrived.
 #[derive(Debug)]
-pub struct Incoming(reqwest::Response);
+pub struct Incoming {
+    response: reqwest::Response,
+    patience: Duration,
+}
+
+async fn within<T>(patience: Duration, doing: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+    timeout(patience, doing).await.unwrap_or(Err(NetError::Late(patience)))
+}
 
 impl Upstreams {
     /// No connections yet, of that installation.
-    pub fn new(net: Net, issuer: &str) -> Self {
+    pub fn new(net: Net, issuer: &str, patience: Duration) -> Self {
         let pseudonym = format!("portcullis-{}", &BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(issuer))[..12]);
-        Self { net, pseudonym, inside: RefCell::default(), outside: RefCell::default() }
+        Self { net, pseudonym, patience, inside: RefCell::default(), outside: RefCell::default() }
+    }
+
+    /// How long a server may take to begin an answer, and to end one that is read whole.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// True when that came through us already, by what its `Via` says.
@@ -78,9 +93,12 @@ impl Upstreams {
         before.iter().copied().chain([own.as_bytes()]).collect::<Vec<_>>().join(&b", "[..])
     }
 
-    /// Sends a request to a server that an administrator entered, and waits for the head of the answer. Whoever is not
-    /// willing to wait for ever drops this.
+    /// Sends a request to a server that an administrator entered, and waits for the head of the answer, within our patience.
     pub async fn open(&self, request: Outgoing<'_>) -> Result<Incoming, NetError> {
+        within(self.patience, self.send(request)).await
+    }
+
+    async fn send(&self, request: Outgoing<'_>) -> Result<Incoming, NetError> {
         let (client, url) = self.client(request.url, request.may_be_inside).await?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -95,7 +113,7 @@ impl Upstreams {
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(NetError::Compressed);
         }
-        Ok(Incoming(response))
+        Ok(Incoming { response, patience: self.patience })
     }
 
     /// A client for the host of that URL, whose addresses were judged a moment ago at most.
@@ -141,29 +159,38 @@ fn headers(pairs: &[(&str, &[u8])]) -> HeaderMap {
 impl Incoming {
     /// The status.
     pub fn status(&self) -> u16 {
-        self.0.status().as_u16()
+        self.response.status().as_u16()
     }
 
     /// The first value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.0.headers().get(name).and_then(|value| value.to_str().ok())
+        self.response.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
     /// How long the body is said to be.
     pub fn announced(&self) -> Option<u64> {
-        self.0.content_length()
+        self.response.content_length()
     }
 
     /// What arrived next of the body; nothing at its end. Whoever stops waiting loses nothing.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, NetError> {
-        self.0.chunk().await.map_err(|error| match sort(&error) {
+        self.response.chunk().await.map_err(|error| match sort(&error) {
             NetError::Unreachable => NetError::BrokeOff,
             other => other,
         })
     }
 
-    /// The whole body, if it has at most so many bytes. What came in one piece is not copied.
+    /// The same, within our patience: for who waits for nothing else meanwhile.
+    pub async fn chunk_in_time(&mut self) -> Result<Option<Bytes>, NetError> {
+        within(self.patience, self.chunk()).await
+    }
+
+    /// The whole body, if it has at most so many bytes and comes within our patience. What came in one piece is not copied.
     pub async fn whole(&mut self, most: usize) -> Result<Bytes, NetError> {
+        within(self.patience, self.read_whole(most)).await
+    }
+
+    async fn read_whole(&mut self, most: usize) -> Result<Bytes, NetError> {
         if self.announced().is_some_and(|length| length > most as u64) {
             return Err(NetError::TooLarge);
         }

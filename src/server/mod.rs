@@ -80,7 +80,8 @@ fn serve(app: &Arc<App>, listeners: Vec<TcpListener>, lines: &Arc<Lines>) -> io:
     let workers = app.config.server.workers;
     let mut server = HttpServer::new(move || {
         // Each worker has connections of its own.
-        let upstreams = Data::new(Upstreams::new(data.net.clone(), data.issuer()));
+        let patience = data.config.outbound.upstream_timeout.to_std().unwrap_or_default();
+        let upstreams = Data::new(Upstreams::new(data.net.clone(), data.issuer(), patience));
         let gateway = Gateway {
             sessions: Arc::clone(&sessions),
             agreements: Arc::clone(&agreements),

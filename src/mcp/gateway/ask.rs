@@ -9,10 +9,9 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use moka::sync::Cache;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
+use super::egress;
 use super::events::{Events, data};
-use super::{PATIENCE, egress};
 use crate::mcp::era;
 use crate::mcp::error::Failure;
 use crate::mcp::message::Object;
@@ -137,10 +136,7 @@ impl Asking<'_> {
         let upstream: &Upstream = &self.server.upstream;
         let body = Bytes::from(message.to_string());
         let outgoing = egress::rewritten(Method::Post, headers, self.headers, upstream, body)?;
-        match timeout(PATIENCE, self.upstreams.open(outgoing)).await {
-            Ok(opened) => Ok(opened?),
-            Err(_) => Err(Failure::upstream_late(PATIENCE)),
-        }
+        Ok(self.upstreams.open(outgoing).await?)
     }
 }
 
@@ -198,11 +194,11 @@ async fn read(mut incoming: Incoming) -> Result<Value, Trouble> {
     match (status, kind) {
         (200, kind) if kind.starts_with("text/event-stream") => from_events(incoming).await,
         (200, kind) if kind.starts_with("application/json") => {
-            let body = whole(&mut incoming).await?;
+            let body = incoming.whole(LARGEST).await.map_err(Failure::from)?;
             response(&body).ok_or_else(|| Failure::upstream("its answer is no response").into()).and_then(result)
         }
         (400 | 404 | 405 | 406 | 415, _) => {
-            let said = whole(&mut incoming).await.ok().and_then(|body| response(&body));
+            let said = incoming.whole(LARGEST).await.ok().and_then(|body| response(&body));
             let failure = Failure::upstream(format_args!("it answered with status {status}"));
             Err(match said.and_then(|mut message| message.get_mut("error").map(Value::take)) {
                 Some(error) if status == 400 => Trouble::Refused(error),
@@ -215,19 +211,11 @@ async fn read(mut incoming: Incoming) -> Result<Value, Trouble> {
     }
 }
 
-async fn whole(incoming: &mut Incoming) -> Result<Bytes, Failure> {
-    match timeout(PATIENCE, incoming.whole(LARGEST)).await {
-        Ok(body) => Ok(body?),
-        Err(_) => Err(Failure::upstream_late(PATIENCE)),
-    }
-}
-
 /// The first response in a stream; what comes before it (progress, logs) has nobody to go to.
 async fn from_events(mut incoming: Incoming) -> Result<Value, Trouble> {
     let (mut events, mut length) = (Events::default(), 0);
     loop {
-        let chunk = timeout(PATIENCE, incoming.chunk()).await.map_err(|_| Failure::upstream_late(PATIENCE))?;
-        let Some(chunk) = chunk.map_err(Failure::from)? else {
+        let Some(chunk) = incoming.chunk_in_time().await.map_err(Failure::from)? else {
             return Err(Failure::upstream("its stream ended without a response").into());
         };
         length += chunk.len();

@@ -23,7 +23,6 @@ use actix_web::http::header::{ALLOW, HeaderMap, HeaderValue, VIA};
 use actix_web::http::{Method as HttpMethod, StatusCode};
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use tokio::time::{Duration, timeout};
 
 use super::endpoint::{declares_too_much, failed, has_token_in_query, read, too_large};
 use super::error::Failure;
@@ -49,9 +48,6 @@ use relay::Relay;
 use session::Session;
 pub use session::Sessions;
 use witness::Witness;
-
-/// How long a server may take to begin its answer.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the gateway keeps beside the application: sessions that were opened, what is under way, and this thread's connections.
 #[derive(Clone)]
@@ -297,11 +293,7 @@ impl Call<'_> {
         let upstream = &self.server.upstream;
         let outgoing =
             egress::request(method, self.request.headers(), upstream, session.as_deref().map(Session::id), body)?;
-        let incoming = match timeout(PATIENCE, gateway.upstreams.open(outgoing)).await {
-            Ok(Ok(incoming)) => incoming,
-            Ok(Err(error)) => return Err(Failure::upstream(error).into()),
-            Err(_) => return Err(Failure::upstream_late(PATIENCE).into()),
-        };
+        let incoming = gateway.upstreams.open(outgoing).await.map_err(Failure::from)?;
         let witness = Witness::new(self, place);
         let relay = Relay { call: self, sessions: &gateway.sessions, session, listing };
         Ok(relay.answer(incoming, witness).await?)
@@ -334,6 +326,7 @@ impl From<NetError> for Failure {
     fn from(error: NetError) -> Self {
         match error {
             NetError::TimedOut => Self::upstream("it cannot be reached in time"),
+            NetError::Late(patience) => Self::upstream_late(patience),
             error => Self::upstream(error),
         }
     }

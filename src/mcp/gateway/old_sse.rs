@@ -17,14 +17,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, interval, timeout};
+use tokio::time::{Interval, interval};
 
 use super::attempt::Listing;
 use super::events::{Events, data, of_message};
 use super::line::{self, Along, Line, Said};
 use super::listed::without_unseen;
 use super::witness::Witness;
-use super::{Call, Gateway, Opening, PATIENCE, Refusal, egress, relay};
+use super::{Call, Gateway, Opening, Refusal, egress, relay};
 use crate::access::Principal;
 use crate::access::visit::Target;
 use crate::app::App;
@@ -230,10 +230,7 @@ impl Passing {
         let session = self.stream.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (headers, upstream) = (call.request.headers(), &call.server.upstream);
         let outgoing = egress::request(Method::Post, headers, upstream, session.as_deref(), self.body.clone())?;
-        let incoming = match timeout(PATIENCE, gateway.upstreams.open(outgoing)).await {
-            Ok(incoming) => incoming?,
-            Err(_) => return Err(Failure::upstream_late(PATIENCE)),
-        };
+        let incoming = gateway.upstreams.open(outgoing).await?;
         if self.message.opens() {
             let session = incoming.header(relay::SESSION).map(str::to_owned);
             *self.stream.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
@@ -283,8 +280,7 @@ impl Passing {
             401 | 403 => Err(Failure::upstream(relay::REFUSED_US)),
             200 if kind.starts_with("text/event-stream") => self.every_event(incoming).await,
             200 | 400..=499 if kind.starts_with("application/json") => {
-                let body = timeout(PATIENCE, incoming.whole(LARGEST)).await;
-                let body = body.map_err(|_| Failure::upstream_late(PATIENCE))??;
+                let body = incoming.whole(LARGEST).await?;
                 self.send(&body).await
             }
             200 if incoming.announced() == Some(0) => Ok(()),

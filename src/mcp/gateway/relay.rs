@@ -8,14 +8,14 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
-use tokio::time::{Instant, Interval, interval_at, timeout, timeout_at};
+use tokio::time::{Instant, Interval, interval_at, timeout_at};
 
+use super::Call;
 use super::attempt::Listing;
 use super::events::{self, Events};
 use super::listed::without_unseen;
 use super::session::{Session, Sessions};
 use super::witness::Witness;
-use super::{Call, PATIENCE};
 use crate::http::no_store::NoStore;
 use crate::mcp::error::Failure;
 use crate::net::{Incoming, NetError};
@@ -87,27 +87,24 @@ impl Relay<'_> {
     ) -> Result<HttpResponse, Failure> {
         let Some(kind) = Kind::of(&incoming) else {
             // A session that was ended has nothing more to say, whether or not that was announced.
-            return match timeout(SILENCE, incoming.whole(0)).await {
-                Ok(Ok(_)) => Ok(self.head(&incoming, status).finish()),
-                Ok(Err(NetError::TooLarge)) => {
-                    Err(Failure::upstream("its answer is neither JSON nor a stream of events"))
-                }
-                Ok(Err(error)) => Err(error.into()),
-                Err(_) => Err(Failure::upstream_late(SILENCE)),
+            return match incoming.whole(0).await {
+                Ok(_) => Ok(self.head(&incoming, status).finish()),
+                Err(NetError::TooLarge) => Err(Failure::upstream("its answer is neither JSON nor a stream of events")),
+                Err(error) => Err(error.into()),
             };
         };
         let mut head = self.head(&incoming, status);
         head.insert_header((CONTENT_TYPE, kind.name()));
         match (kind, self.listing) {
             (Kind::Json, Listing::Something) => {
-                let body = whole(incoming).await?;
+                let body = incoming.whole(LARGEST_WHOLE).await?;
                 let view = witness.view().await.ok_or_else(Failure::unavailable)?;
                 let filtered = without_unseen(&body, &|target| view.shows(target));
                 let filtered = filtered.map_err(|_| Failure::upstream("its list is no JSON"))?;
                 Ok(head.body(filtered.map_or(body, Bytes::from)))
             }
             (Kind::Json, Listing::Nothing) if incoming.announced().is_some_and(|length| length <= SHORT) => {
-                Ok(head.body(whole(incoming).await?))
+                Ok(head.body(incoming.whole(LARGEST_WHOLE).await?))
             }
             (Kind::Json, Listing::Nothing) => Ok(head.body(flow(incoming, witness, None, SILENCE))),
             (Kind::Events, listing) => {
@@ -120,12 +117,12 @@ impl Relay<'_> {
     }
 
     /// What the server refuses, in its own words if they are JSON.
-    async fn refusal(&self, incoming: Incoming, status: StatusCode) -> Result<HttpResponse, Failure> {
+    async fn refusal(&self, mut incoming: Incoming, status: StatusCode) -> Result<HttpResponse, Failure> {
         if Kind::of(&incoming) != Some(Kind::Json) {
             return Err(Failure::http(status, format!("The server behind this gate answered with status {status}")));
         }
         let mut head = self.head(&incoming, status);
-        let body = whole(incoming).await?;
+        let body = incoming.whole(LARGEST_WHOLE).await?;
         Ok(head.insert_header((CONTENT_TYPE, "application/json")).body(body))
     }
 
@@ -152,15 +149,6 @@ impl Relay<'_> {
             Some(session) if session.id() == id => request.headers().get(SESSION)?.to_str().ok().map(str::to_owned),
             _ => self.sessions.seal(&app.keys, id, principal, server, app.clock.now()),
         }
-    }
-}
-
-/// A body that is looked into, or so short that it is read before it is passed on; a server that lets it trickle in has as long
-/// as one that is slow to begin.
-async fn whole(mut incoming: Incoming) -> Result<Bytes, Failure> {
-    match timeout(PATIENCE, incoming.whole(LARGEST_WHOLE)).await {
-        Ok(body) => Ok(body?),
-        Err(_) => Err(Failure::upstream_late(PATIENCE)),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Bytes;
+use chrono::TimeDelta;
 use futures_util::stream;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Response};
@@ -26,7 +27,10 @@ const PIECE: usize = 64 << 10;
 const ON_THE_WAY: usize = 32 << 20;
 
 async fn before(url: &str) -> (TestApp, Browser, String) {
-    let app = TestApp::start().await;
+    put_before(TestApp::start().await, url).await
+}
+
+async fn put_before(app: TestApp, url: &str) -> (TestApp, Browser, String) {
     let there = Behind::ordinary();
     app.register_behind("weather", &there, &format!("UPDATE servers SET url = '{url}'")).await;
     let root = app.root().await;
@@ -327,4 +331,39 @@ async fn a_session_does_not_move_with_the_name_of_its_server() {
     app.sql(&format!("UPDATE servers SET url = '{}'", other.url)).await;
     again().await.assert(404);
     assert!(other.reached().is_empty());
+}
+
+/// A server that does not begin, and one whose list never ends: neither is waited for longer than the operator says. An answer that
+/// comes as a stream may take as long as it likes.
+#[tokio::test]
+async fn who_is_slow_is_waited_for_as_long_as_the_operator_says() {
+    let behind = Behind::answering(|reached| match reached.message()["method"].as_str() {
+        Some("tools/call") => {
+            HttpResponse::Ok().streaming(Box::pin(stream::pending::<Result<Bytes, actix_web::Error>>()))
+        }
+        Some("tools/list") => {
+            let bytes = stream::unfold((), |()| async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Some((Ok::<_, actix_web::Error>(Bytes::from_static(b" ")), ()))
+            });
+            HttpResponse::Ok().content_type("application/json").streaming(Box::pin(bytes))
+        }
+        _ => ticking(&Arc::default()),
+    });
+    let app = TestApp::configured(|config| config.outbound.upstream_timeout = TimeDelta::seconds(1)).await;
+    let (app, _, token) = put_before(app, &behind.url).await;
+    for method in ["tools/call", "tools/list"] {
+        let answer = app.ask_behind("weather", &token, method, json!({ "name": "look" })).await.assert(504);
+        assert_eq!(answer.json()["id"], 7, "{method}");
+        assert!(answer.json()["error"]["message"].as_str().unwrap().contains("within 1 second"), "{}", answer.body);
+    }
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    app.sql(&format!("UPDATE servers SET url = 'http://{}/'", silent.local_addr().unwrap())).await;
+    app.ask_behind("weather", &token, "tools/call", json!({ "name": "look" })).await.assert(504);
+    app.sql(&format!("UPDATE servers SET url = '{}'", behind.url)).await;
+    let mut ticks = call(&app, &token, "prompts/get").await;
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(2) {
+        assert!(ticks.chunk().await.unwrap().is_some(), "it flows");
+    }
 }

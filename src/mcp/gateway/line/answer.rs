@@ -18,7 +18,7 @@ use crate::mcp::gateway::events::of_message;
 use crate::mcp::gateway::listed::without_unseen;
 use crate::mcp::gateway::relay::SESSION;
 use crate::mcp::gateway::witness::Witness;
-use crate::mcp::gateway::{Call, Gateway, PATIENCE, Refusal};
+use crate::mcp::gateway::{Call, Gateway, Refusal};
 use crate::mcp::message::Message;
 
 /// So long an answer may take that comes as an event.
@@ -48,7 +48,7 @@ pub(in crate::mcp::gateway) async fn post(
     };
     let (asked, ear) = line.ask(along, request, body).await?;
     let hearing = Hearing::new(ear, Some(asked), Listing::of(message), (line, Witness::new(call, place)));
-    Ok(hearing.respond(takes_events(call), session).await?)
+    Ok(hearing.respond(takes_events(call), session, gateway.upstreams.patience()).await?)
 }
 
 /// `GET` and `DELETE`: the stream beside the answers, and the end of the session.
@@ -150,14 +150,19 @@ impl Hearing {
     }
 
     /// The answer in JSON, if it is all that comes and comes soon; else as an event, after what comes before it.
-    async fn respond(mut self, takes_events: bool, session: Option<String>) -> Result<HttpResponse, Failure> {
-        let late = Instant::now() + PATIENCE;
+    async fn respond(
+        mut self,
+        takes_events: bool,
+        session: Option<String>,
+        patience: Duration,
+    ) -> Result<HttpResponse, Failure> {
+        let late = Instant::now() + patience;
         loop {
             match self.next().await {
                 Next::Said(Said::Answer(body)) => return Ok(self.whole(body, session)),
                 Next::Said(Said::Message(message)) if takes_events => return Ok(self.stream(session, Some(message))),
                 Next::Silence if takes_events => return Ok(self.stream(session, None)),
-                Next::Silence if Instant::now() >= late => return Err(Failure::upstream_late(PATIENCE)),
+                Next::Silence if Instant::now() >= late => return Err(Failure::upstream_late(patience)),
                 Next::Said(Said::Message(_)) | Next::Silence => {}
                 Next::Said(Said::Broken(failure)) => return Err(failure),
                 Next::Said(Said::CalledOff) => return Err(Failure::called_off()),

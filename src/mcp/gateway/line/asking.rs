@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Along, Line, Said, open};
 use crate::mcp::error::Failure;
 use crate::mcp::gateway::ask::{Answered, hello, outcome, ready};
-use crate::mcp::gateway::{Call, Gateway, PATIENCE};
+use crate::mcp::gateway::{Call, Gateway};
 use crate::mcp::message::{Id, Object, Request};
 
 /// Asks for one thing, over the line that this caller has for it, or over a new one.
@@ -76,6 +76,7 @@ impl Line {
                 }
             }
         };
-        timeout(PATIENCE, heard).await.unwrap_or_else(|_| Err(Failure::upstream_late(PATIENCE)))
+        let patience = along.upstreams.patience();
+        timeout(patience, heard).await.unwrap_or_else(|_| Err(Failure::upstream_late(patience)))
     }
 }

@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{Notify, mpsc};
 
-use super::{Call, Gateway, PATIENCE};
+use super::{Call, Gateway};
 use crate::access::Principal;
 use crate::mcp::error::Failure;
 use crate::mcp::message::{Id, Message, Request};
@@ -190,9 +190,9 @@ impl Line {
     async fn say(&self, outgoing: Outgoing<'_>, upstreams: &Upstreams, message: Bytes) -> Result<(), Failure> {
         match &self.voice {
             Voice::Mailbox(url) => old_sse::post(Outgoing { url, body: message, ..outgoing }, upstreams).await,
-            Voice::Program(mouth) => match mouth.send_timeout(message, PATIENCE).await {
+            Voice::Program(mouth) => match mouth.send_timeout(message, upstreams.patience()).await {
                 Ok(()) => Ok(()),
-                Err(SendTimeoutError::Timeout(_)) => Err(Failure::upstream_late(PATIENCE)),
+                Err(SendTimeoutError::Timeout(_)) => Err(Failure::upstream_late(upstreams.patience())),
                 Err(SendTimeoutError::Closed(_)) => Err(Failure::hung_up()),
             },
         }

@@ -7,7 +7,7 @@ use url::Url;
 use super::Voice;
 use crate::mcp::error::Failure;
 use crate::mcp::gateway::events::{Events, data, name};
-use crate::mcp::gateway::{PATIENCE, egress, relay};
+use crate::mcp::gateway::{egress, relay};
 use crate::net::{Incoming, Method, NetError, Outgoing, Upstreams};
 use crate::upstreams::Upstream;
 
@@ -55,14 +55,11 @@ pub(super) fn request<'a>(
 
 /// Posts a message. Its answer, if it wants one, comes over the stream.
 pub(super) async fn post(outgoing: Outgoing<'_>, upstreams: &Upstreams) -> Result<(), Failure> {
-    let posting = async {
-        let mut incoming = upstreams.open(outgoing).await?;
-        let status = incoming.status();
-        // What it says is nothing to anybody; what was read of it lets the connection be used again.
-        let _said = incoming.whole(THROWN_AWAY).await;
-        if (200..300).contains(&status) { Ok(()) } else { Err(refused(status)) }
-    };
-    timeout(PATIENCE, posting).await.unwrap_or_else(|_| Err(Failure::upstream_late(PATIENCE)))
+    let mut incoming = upstreams.open(outgoing).await?;
+    let status = incoming.status();
+    // What it says is nothing to anybody; what was read of it lets the connection be used again.
+    let _said = incoming.whole(THROWN_AWAY).await;
+    if (200..300).contains(&status) { Ok(()) } else { Err(refused(status)) }
 }
 
 fn refused(status: u16) -> Failure {

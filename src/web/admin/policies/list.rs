@@ -144,8 +144,7 @@ impl PolicyRow {
         Self {
             href: site.policy(policy.id),
             name: Foreign::new(&policy.draft.name),
-            description: (!policy.draft.description.is_empty())
-                .then(|| Foreign::passage(&policy.draft.description)),
+            description: (!policy.draft.description.is_empty()).then(|| Foreign::passage(&policy.draft.description)),
             groups: policy.draft.groups.iter().map(|group| Foreign::new(group)).collect(),
             rules: policy.draft.rules.len(),
         }

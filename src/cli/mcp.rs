@@ -52,8 +52,7 @@ enum Verb {
 impl Mcp {
     /// Does it.
     pub fn run(self, config: &Config) -> Result<Report, Failure> {
-        let url = self.url.or_else(|| std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty()));
-        let url = url.unwrap_or_else(|| config.server.public_url.at(urls::MCP));
+        let url = self.url.or_else(named_elsewhere).unwrap_or_else(|| config.server.public_url.at(urls::MCP));
         let usual = Path::new(USUAL_TOKEN_FILE);
         let file = self.token_file.or_else(|| usual.is_file().then(|| usual.to_owned()));
         let token = file.as_deref().map(token_file::read).transpose()?;
@@ -69,6 +68,12 @@ impl Mcp {
             Verb::Call { tool, arguments } => to.call(&tool, &arguments),
         }
     }
+}
+
+/// The URL that the surroundings name, as in other systems.
+#[expect(clippy::disallowed_methods, reason = "a habit of other systems' scripts, and no setting of ours")]
+fn named_elsewhere() -> Option<String> {
+    std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
 /// An endpoint as it was named.

@@ -1,6 +1,7 @@
 //! Configuration: environment variables and an optional `portcullis.toml`, resolved once into plain structs.
 //!
-//! Nothing else reads settings from the environment; `PATH` alone is looked at where PostgreSQL's programs are found.
+//! Nothing else reads settings from the environment; `PATH` alone is looked at where PostgreSQL's programs are found, and
+//! `GATEWAY_URL` where `portcullis mcp` is told no URL.
 //! [`Config`] holds what the program will do; where each setting came from is kept beside it, in [`Loaded`], for
 //! `portcullis config`. The settings themselves are one table, [`SETTINGS`].
 

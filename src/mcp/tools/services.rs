@@ -111,6 +111,7 @@ fn service() -> Value {
         "id": text,
         "name": text,
         "url": text,
+        "command": text,
         "description": text,
         "transport": text,
         "enabled": { "type": "boolean" },
@@ -125,7 +126,7 @@ fn service() -> Value {
         "checked_at": text,
         "created_at": text,
     });
-    schema::object(properties, &["id", "name", "url", "enabled", "place", "auth", "mcp_url", "health"])
+    schema::object(properties, &["id", "name", "enabled", "place", "auth", "mcp_url", "health"])
 }
 
 fn one_service() -> Value {

@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test';
 
 import { ADMIN } from '../clients/support/portcullis.mjs';
 import { assertGood } from './support/checks.mjs';
+import { Visitor } from './support/chromium.mjs';
 import { house } from './support/house.mjs';
 
 describe('Lists', () => {
@@ -12,9 +13,18 @@ describe('Lists', () => {
   const places = '/settings/workspaces/mcp-gateway/places';
 
   before(async () => {
+    const visitor = await Visitor.arrive(home.browser, home.server);
+    await visitor.open(places);
+    await visitor.signIn(ADMIN);
+    const page = visitor.page.locator('form', { has: visitor.page.getByRole('button', { name: 'Create', exact: true }) });
+    const csrf = await page.locator('[name=csrf]').inputValue();
+    const place = await page.getByLabel('In', { exact: true }).inputValue();
     for (let number = 1; number <= 60; number += 1) {
-      await home.server.cli('project-create', `mcp-gateway/p${number}`, '--title', `Project ${number}`);
+      const form = { csrf, place, act: 'make', name: `p${number}`, title: `Project ${number}` };
+      const answer = await visitor.context.request.post(places, { form, maxRedirects: 0 });
+      assert.equal(answer.status(), 303);
     }
+    await visitor.leave();
   });
 
   for (const javaScriptEnabled of [true, false]) {
@@ -29,11 +39,11 @@ describe('Lists', () => {
       await page.getByRole('link', { name: 'Next' }).click();
       assert.match(await visitor.text(), /51 to 60 of 60 places/);
       await page.getByRole('searchbox', { name: 'Search projects and folders' }).fill('project 5');
-      await page.getByLabel('Order').selectOption('Newest first');
+      await page.getByRole('combobox', { name: 'Order', exact: true }).selectOption('Newest first');
       await visitor.press('Search');
       assert.match(page.url(), /q=project\+5&show=&sort=newest$/, 'the address says it all');
       assert.match(await visitor.text(), /11 places/);
-      await page.getByLabel('Show', { exact: true }).selectOption('Folders');
+      await page.getByRole('combobox', { name: 'Show', exact: true }).selectOption('Folders');
       await visitor.press('Search');
       assert.match(await visitor.text(), /Nothing found/);
       await good();

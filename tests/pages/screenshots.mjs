@@ -13,7 +13,9 @@ import { connect, gallery, verified } from './support/gallery.mjs';
 const OUT = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 const LIMIT = 2 * 1024 * 1024;
 const COLOURS = 128;
-const SHOWN = ['sign-in-for-client', 'consent-verified', 'consent-unverified', 'consent-loopback', 'consent-many-scopes', 'device-code', 'error', 'connected-apps', 'set-up-a-client', 'set-up-cursor', 'components'];
+const SHOWN = ['sign-in-for-client', 'consent-verified', 'consent-unverified', 'consent-loopback', 'consent-many-scopes', 'device-code', 'error', 'connected-apps', 'set-up-a-client', 'set-up-cursor'];
+// Of these the documents show how they look on a desk.
+const ON_A_DESK = ['new-key', 'register-server', 'server', 'policy', 'simulated'];
 const SIZES = { wide: { width: 1100, height: 760 }, narrow: { width: 390, height: 760 } };
 const REDIRECT = 'http://127.0.0.1:33418/callback';
 
@@ -27,12 +29,13 @@ try {
   // A list with one entry is no picture of a list.
   await connect(server, { name: 'Meeting Notes', redirectUri: 'https://notes.example/callback', scope: 'mcp:read' });
   await connect(server, { name: 'Cursor', redirectUri: 'cursor://anysphere.cursor-mcp/oauth/callback' });
-  for (const name of SHOWN) {
+  for (const name of [...SHOWN, ...ON_A_DESK]) {
     for (const colorScheme of ['light', 'dark']) {
       const visitor = await Visitor.arrive(browser, server, { colorScheme, viewport: SIZES.wide, reducedMotion: 'reduce' });
       await pages.get(name)(visitor);
       await visitor.page.evaluate(() => document.activeElement?.blur());
       for (const [size, viewport] of Object.entries(SIZES)) {
+        if (size !== 'wide' && ON_A_DESK.includes(name)) continue;
         await visitor.page.setViewportSize(viewport);
         const picture = await visitor.page.screenshot({ fullPage: true, animations: 'disabled' });
         await writeFile(`${OUT}${name}-${size}-${colorScheme}.png`, small(picture));

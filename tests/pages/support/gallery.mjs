@@ -170,6 +170,14 @@ export const gallery = [
   ],
   ['simulate-policies', (visitor) => settings(visitor, '/admin/policies/simulate')],
   [
+    'simulated',
+    async (visitor) => {
+      await registered(visitor, 'calendar');
+      await visitor.open('/admin/policies/simulate?user=admin&server=calendar&tool=cancel_meeting');
+    },
+  ],
+  ['new-key', (visitor) => settings(visitor, '/settings/keys/new')],
+  [
     'recent-connections',
     async (visitor) => {
       await connect(visitor.server, { name: 'Example Editor', redirectUri: 'http://127.0.0.1:9/callback' });

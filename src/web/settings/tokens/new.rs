@@ -20,7 +20,7 @@ use crate::http::form::Fields;
 use crate::http::origin::origin_of;
 use crate::http::page::{Foreign, Page, Site, View};
 use crate::http::{Fresh, PageError, PageForm, Paid, Refusal, SignedIn, urls};
-use crate::places::Tree;
+use crate::places::Place;
 use crate::types::{PersonalTokenId, Scope, known_scopes as known};
 use crate::upstreams::server;
 use crate::web::components::{Choice, Crumb, Errors};
@@ -152,9 +152,9 @@ fn sentence(why: &dyn std::fmt::Display) -> String {
 }
 
 impl NewTokenForm {
-    /// A form that gives the least: to look, in the first place, for 90 days.
-    fn blank(tree: &Tree) -> Self {
-        let first = tree.workspaces().first().map(|place| ScopingFields::starting_at(place.id));
+    /// A form that gives the least: to look, in the workspace that the page shows, for 90 days.
+    fn blank(here: Option<&Place>) -> Self {
+        let first = here.map(|place| ScopingFields::starting_at(place.id));
         Self {
             request: PersonalTokenId::fresh().to_string(),
             scopes: known::MCP_READ.to_owned(),
@@ -230,7 +230,8 @@ fn example(token: &str, url: &str) -> String {
 
 impl NewTokenPage {
     async fn blank(app: &App, signed_in: &SignedIn) -> Result<Self, db::Error> {
-        let form = NewTokenForm::blank(&*app.tree().await?);
+        let tree = app.tree().await?;
+        let form = NewTokenForm::blank(signed_in.workspace(&tree));
         Self::new(app, signed_in, &form, Errors::none()).await
     }
 

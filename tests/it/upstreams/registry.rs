@@ -141,14 +141,15 @@ async fn what_is_said_obeys_the_rules() {
     let app = TestApp::start().await;
     let api = root(&app).await;
     let usual = json!({ "name": "one", "url": "https://one.example/mcp", "enabled": false });
+    for program in [json!({ "name": "one", "transport": "stdio" }), json!({ "name": "one", "command": "memory" })] {
+        assert!(api.register(program).await.assert(403).body.contains("mgmt.admin"));
+    }
     for (change, why) in [
         (json!({ "name": "mcp" }), "a path of this gateway"),
         (json!({ "name": "settings" }), "a path of this gateway"),
         (json!({ "name": "One" }), "a to z"),
         (json!({ "name": "../admin" }), "a to z"),
         (json!({ "url": "ftp://one.example" }), "https://"),
-        (json!({ "transport": "stdio" }), "has no URL"),
-        (json!({ "command": "memory" }), "off until the operator allows"),
         (json!({ "transport": "pigeon" }), "streamable-http"),
         (json!({ "forwarded_headers": ["authorization"] }), "never forwarded"),
         (json!({ "forwarded_headers": ["X-User"] }), "never forwarded"),

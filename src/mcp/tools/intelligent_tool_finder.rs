@@ -182,9 +182,9 @@ fn rarity<T>(word: &str, documents: &[(T, Vec<String>)]) -> f64 {
 }
 
 /// Words that say nothing about what somebody wants.
-const FILLERS: [&str; 30] = [
+const FILLERS: [&str; 31] = [
     "a", "an", "and", "are", "at", "by", "can", "do", "for", "has", "how", "i", "in", "is", "it", "me", "my", "of",
-    "on", "or", "that", "the", "this", "to", "want", "what", "which", "with", "you", "your",
+    "on", "or", "that", "the", "there", "this", "to", "want", "what", "which", "with", "you", "your",
 ];
 
 fn words(text: &str) -> Vec<String> {

@@ -135,12 +135,14 @@ pub async fn strays(conn: &mut Connection, table: &str) -> QueryResult<Vec<Month
     Ok(days.into_iter().map(|found| Month::starting(found.day)).collect())
 }
 
-/// Gives a month a part of its own, with what the rest took of it meanwhile. Whoever writes there waits so long.
+/// Gives a month a part of its own, with what the rest took of it meanwhile. Whoever writes waits so long: at the table itself,
+/// since a row that had been meant for the rest already would not fit there any more.
 pub async fn add(conn: &mut Connection, table: &str, month: Month) -> QueryResult<()> {
     let (part, rest) = (Part::Of(month).name(table), Part::Rest.name(table));
     let (from, to) = (month.start().to_rfc3339(), month.next().start().to_rfc3339());
     conn.batch_execute(&format!(
-        "LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE;
+        "LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE;
+         LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE;
          CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
          WITH strays AS (DELETE FROM {rest} WHERE at >= '{from}' AND at < '{to}' RETURNING *)
          INSERT INTO {part} SELECT * FROM strays;

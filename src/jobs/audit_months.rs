@@ -10,15 +10,21 @@ use crate::audit::months;
 use crate::db::{self, Db};
 
 const EVERY: Duration = Duration::from_secs(3600);
+/// How soon it is tried again when something was in the way.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Runs until the process ends.
 pub async fn run(app: Arc<App>) {
     loop {
         let (now, retention) = (app.clock.now(), app.config.lifetimes.audit_events);
-        if let Err(error) = once(&app.db, retention, now).await {
-            tracing::warn!(%error, "the months of the audit trail could not be looked after; will try again");
-        }
-        tokio::time::sleep(EVERY).await;
+        let pause = match once(&app.db, retention, now).await {
+            Ok(()) => EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "the months of the audit trail could not be looked after; will try again");
+                AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::upstreams::Server;
 pub(super) const TOOL: Tool = Tool {
     name: "list_services",
     title: "List services",
-    description: "Lists the MCP servers registered behind this gate that you may see, with what each is for.",
+    description: "Lists the services behind this gate, MCP servers that you may see, with what each is for.",
     hints: LOOKS,
     manages: None,
     input: no_arguments,

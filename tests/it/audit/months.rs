@@ -1,5 +1,7 @@
 //! The trail by months: made ahead of time, dropped as a whole, and never what an event is lost by.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -86,6 +88,35 @@ async fn an_event_without_a_month_is_written_and_gets_its_month_later() {
     assert_eq!(kept(&db).await, [("old".to_owned(), rest.clone()), ("late".to_owned(), rest)]);
     once(&db, None, now).await.unwrap();
     assert_eq!(kept(&db).await, [("old".to_owned(), of(long_ago)), ("late".to_owned(), of(late))]);
+}
+
+/// A row that was on its way to the rest when its month got a part of its own would fit nowhere: nobody may be that far then.
+#[tokio::test]
+async fn whoever_writes_while_months_are_made_loses_nothing() {
+    const WRITERS: usize = 6;
+    let (_database, db, clock) = first_hour().await;
+    let first = Month::of(clock.now() + TimeDelta::days(400));
+    let months: Vec<Month> = std::iter::successors(Some(first), |month| Some(month.next())).take(12).collect();
+    let stop = Cell::new(false);
+    let write = async |number: usize| {
+        let mut written = 0;
+        while !stop.get() {
+            note(&db, "busy", months[(number + written) % months.len()].start()).await;
+            written += 1;
+        }
+        written
+    };
+    let make = async {
+        for month in &months {
+            once(&db, None, month.start()).await.unwrap();
+        }
+        stop.set(true);
+    };
+    let (written, ()) = tokio::join!(futures_util::future::join_all((0..WRITERS).map(write)), make);
+    once(&db, None, clock.now()).await.unwrap();
+    let kept = kept(&db).await;
+    assert_eq!(kept.len(), written.iter().sum::<usize>());
+    assert!(kept.iter().all(|(_, part)| months.iter().any(|month| *part == of(*month))), "each is in its month");
 }
 
 #[tokio::test]

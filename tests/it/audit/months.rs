@@ -20,7 +20,7 @@ const UP: &str = include_str!("../../../migrations/2026-11-29-000400_audit_month
 const DOWN: &str = include_str!("../../../migrations/2026-11-29-000400_audit_months/down.sql");
 
 async fn parts_of(db: &Db) -> Vec<Part> {
-    parts(&mut *db.read().await.unwrap(), "audit_events").await.unwrap()
+    parts(&mut db.read().await.unwrap(), "audit_events").await.unwrap()
 }
 
 async fn note(db: &Db, client: &str, at: DateTime<Utc>) {

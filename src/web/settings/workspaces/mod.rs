@@ -47,7 +47,7 @@ pub async fn get(
 }
 
 async fn list(app: &App, signed_in: &SignedIn, asked: &Asked) -> Result<WorkspacesPage, db::Error> {
-    let (tree, servers) = (app.tree().await?, in_places(&*app.enabled_servers().await?));
+    let (tree, servers) = (app.tree().await?, in_places(&app.enabled_servers().await?));
     let site = Site::of(&app.config.server.public_url);
     let shell = Shell::of(app, signed_in, Menu::Workspaces);
     let here = signed_in.workspace(&tree).map(|place| place.id);

@@ -11,6 +11,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on stops")]
 
 mod behind;
+mod caller;
 mod load;
 mod processes;
 
@@ -21,7 +22,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use behind::{TOOLS, seed, serve_upstream, set_rules, token};
+use behind::{TOOLS, seed, serve_upstream, set_rules};
+use portcullis::types::known_scopes;
 use processes::{OTHERS, Process, SERVERS, config, cpu_time, serve_gate};
 use secrecy::ExposeSecret;
 use tokio::io::AsyncWriteExt;
@@ -141,7 +143,7 @@ async fn compare(database: &str, out: &mut impl io::Write) -> io::Result<()> {
     let upstream = Process::start(OTHERS, &this, &["upstream"]);
     let port = processes::free_port();
     let app = seed(config(port, database), &upstream).await;
-    let token = token(&app).await;
+    let token = caller::token(&app, app.gateway_audience(), &[known_scopes::MCP_READ]).await;
     let gate = Process::start(SERVERS, &this, &["gate", &port.to_string(), database]);
     let authorization = format!("Authorization: Bearer {token}\r\n");
     let bare = Target::new("the bare server".to_owned(), &upstream, "/50", "", CALL);

@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on stops")]
 
+mod caller;
 mod load;
 
 use std::fmt::Write as _;
@@ -20,19 +21,14 @@ use std::{env, io};
 
 use actix_web::{HttpServer, web};
 use portcullis::app::{App, Parts};
-use portcullis::audit::Origin;
 use portcullis::clock::Clock;
 use portcullis::config::Config;
 use portcullis::crypto::{Random, RootKeys};
 use portcullis::db::embedded::{Embedded, EmbeddedSettings};
 use portcullis::db::{Db, migrations};
-use portcullis::grants::client::{self, ClientOptions, ClientOrigin, NewClient};
-use portcullis::grants::client_metadata::{ApplicationType, AuthMethod};
-use portcullis::grants::sign::{AccessTokenClaims, Audience};
 use portcullis::http::urls;
-use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
 use portcullis::server;
-use portcullis::types::{GrantId, Scope, SubjectId, Words, known_scopes};
+use portcullis::types::known_scopes;
 use secrecy::SecretString;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -147,54 +143,10 @@ async fn serve_gate(mut config: Config, embedded: &Embedded) -> (SocketAddr, Str
     let keys = Arc::new(RootKeys::parse(&SecretString::from(ROOT_KEY)).unwrap());
     let parts = Parts { config, db, keys, clock: Clock::system(), random: Random::system() };
     let app = Arc::new(App::open(parts).await.unwrap());
-    let token = token(&app).await;
+    let scopes = [known_scopes::MCP_READ, known_scopes::MCP_WRITE];
+    let token = caller::token(&app, &app.at(urls::MCP), &scopes).await;
     tokio::spawn(server::run(app, vec![listener], std::future::pending()));
     (address, token)
-}
-
-async fn token(app: &App) -> String {
-    let now = app.clock.now();
-    let person = NewPerson { username: "ada".to_owned(), ..NewPerson::default() };
-    let added = app.db.write(async |conn| add_person(conn, person, &Origin::operator(), now).await).await.unwrap();
-    let AddPerson::Added(user) = added else { panic!("a person") };
-    let client = NewClient {
-        id: "bench".to_owned(),
-        origin: ClientOrigin::Administrator,
-        name: "Bench".to_owned(),
-        secret: None,
-        auth_method: AuthMethod::None,
-        application_type: ApplicationType::Native,
-        redirect_uris: Vec::new(),
-        grant_types: Words::from_iter(["authorization_code"]),
-        scope: Scope::of(&known_scopes::SELF_REGISTERED),
-        metadata: serde_json::json!({}),
-        metadata_hash: [0; 32],
-        created_from: None,
-        fresh_until: None,
-        options: ClientOptions::default(),
-    };
-    app.db.write(async |conn| client::insert(conn, &client, now).await).await.unwrap();
-    let scope = Scope::of(&[known_scopes::MCP_READ, known_scopes::MCP_WRITE]);
-    let claims = AccessTokenClaims {
-        iss: app.issuer().to_owned(),
-        sub: SubjectId::Person(user.id),
-        aud: Audience::One(app.at(urls::MCP)),
-        exp: now.timestamp() + 3600,
-        iat: now.timestamp(),
-        jti: "bench".to_owned(),
-        client_id: "bench".to_owned(),
-        scopes: scope.tokens().map(str::to_owned).collect(),
-        scope,
-        token_use: "access".to_owned(),
-        grant_id: Some(GrantId::fresh()),
-        auth_time: Some(now.timestamp()),
-        amr: vec!["pwd".to_owned()],
-        groups: None,
-        cnf: None,
-        act: None,
-        first_client_id: None,
-    };
-    app.signing.access_token(&claims).unwrap()
 }
 
 /// What a turn came to.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on stops")]
 
 mod behind;
+mod caller;
 #[expect(dead_code, reason = "what this measurement does not need of what all share")]
 mod load;
 #[expect(dead_code, reason = "what this measurement does not need of what all share")]
@@ -19,7 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use behind::{TOOLS, seed, serve_upstream, set_rules, token};
+use behind::{TOOLS, seed, serve_upstream, set_rules};
+use portcullis::types::known_scopes;
 use processes::{OTHERS, Process, SERVERS, config, serve_gate};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,7 +60,10 @@ async fn soak(database: &str, time: Duration) {
     let port = processes::free_port();
     let app = seed(config(port, database), &upstream).await;
     set_rules(&app, 100).await;
-    let authorization = format!("Authorization: Bearer {}\r\n", token(&app).await);
+    let authorization = format!(
+        "Authorization: Bearer {}\r\n",
+        caller::token(&app, app.gateway_audience(), &[known_scopes::MCP_READ]).await
+    );
     let gate = Process::start(SERVERS, &this, &["gate", &port.to_string(), database]);
     let answered = Arc::new(AtomicUsize::new(0));
     let until = Instant::now() + time;

@@ -1,4 +1,4 @@
-//! A server behind the gate, and what there has to be so that somebody can call its tools.
+//! A server behind the gate, and rules for those who call its tools.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -12,11 +12,7 @@ use portcullis::app::App;
 use portcullis::audit::Origin;
 use portcullis::config::Config;
 use portcullis::db::{Connection, Db, migrations};
-use portcullis::grants::client::{self, ClientOptions, ClientOrigin, NewClient};
-use portcullis::grants::client_metadata::{ApplicationType, AuthMethod};
-use portcullis::identity::add_person::{AddPerson, NewPerson, add_person};
 use portcullis::policies::{Draft, Reading, save};
-use portcullis::types::{GrantId, Scope, SubjectId, Words, known_scopes};
 use serde_json::{Value, json};
 
 use super::processes::{Process, open, say};
@@ -115,7 +111,7 @@ fn listed(tools: usize) -> Vec<Value> {
     (0..tools).map(tool).collect()
 }
 
-/// Servers of every size, and the person that calls their tools.
+/// Servers of every size.
 pub async fn seed(config: Config, upstream: &Process) -> App {
     let url = config.database.url.clone().unwrap();
     let db = Db::new(&url, &url, 2).unwrap();
@@ -156,36 +152,4 @@ pub async fn set_rules(app: &App, rules: usize) {
         Ok(())
     };
     app.db.write(verb).await.unwrap();
-}
-
-/// An access token of theirs, good for ten hours.
-pub async fn token(app: &App) -> String {
-    let now = app.clock.now();
-    let person = NewPerson { username: "ada".to_owned(), ..NewPerson::default() };
-    let added = app.db.write(async |conn| add_person(conn, person, &Origin::operator(), now).await).await.unwrap();
-    let AddPerson::Added(user) = added else { panic!("a person") };
-    let client = NewClient {
-        id: "bench".to_owned(),
-        origin: ClientOrigin::Administrator,
-        name: "Bench".to_owned(),
-        secret: None,
-        auth_method: AuthMethod::None,
-        application_type: ApplicationType::Native,
-        redirect_uris: Vec::new(),
-        grant_types: Words::from_iter(["authorization_code"]),
-        scope: Scope::of(&known_scopes::SELF_REGISTERED),
-        metadata: json!({}),
-        metadata_hash: [0; 32],
-        created_from: None,
-        fresh_until: None,
-        options: ClientOptions::default(),
-    };
-    app.db.write(async |conn| client::insert(conn, &client, now).await).await.unwrap();
-    let claims = json!({
-        "iss": app.issuer(), "sub": SubjectId::Person(user.id), "aud": app.gateway_audience(),
-        "exp": now.timestamp() + 36_000, "iat": now.timestamp(), "jti": "bench", "client_id": "bench",
-        "scope": known_scopes::MCP_READ, "scopes": [known_scopes::MCP_READ], "token_use": "access",
-        "grant_id": GrantId::fresh(), "auth_time": now.timestamp(), "amr": ["pwd"],
-    });
-    app.signing.access_token(&serde_json::from_value(claims).unwrap()).unwrap()
 }
